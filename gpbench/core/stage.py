@@ -1,0 +1,285 @@
+"""Stages: what is to be done (specs), what came of it (outcomes), and their identity (keys). Pure.
+
+A spec holds all that can change a number and nothing else, so its key names the result. Where files lie, on what
+device and with how many workers a stage runs is in `StageRequest`, which never enters a key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from gpbench.core.dataset import Band, DatasetInfo, Protocol
+from gpbench.core.recipe import (
+    Execution,
+    FinetuneRecipe,
+    Inflate,
+    Optimisation,
+    Precision,
+    PretrainRecipe,
+)
+
+ENGINE_VERSION = 1
+"""Raised whenever a change of gpbench changes numbers: old results are then never mixed with new ones."""
+
+Kind = Literal["pretrain", "finetune"]
+Status = Literal["ok", "diverged", "oom", "timeout", "preempted", "invalid"]
+State = Literal["pending", "running", "done", "failed", "blocked"]
+Stem = Literal["rgb", "target"]
+"""`rgb`: the parent's stem has kernels named red, green, blue; `target`: one per band of the dataset, in its order."""
+
+
+def canonical_json(value: object) -> str:
+    """Return the one JSON text of a value: keys sorted, no spaces, dataclasses as objects, NaN refused."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=asdict)
+
+
+def digest(value: object) -> str:
+    """Return the sha256 of the canonical JSON of a value, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class PluginSpec:
+    """A plugin by name, its version, and all its parameters resolved to JSON values."""
+
+    name: str
+    version: int
+    params: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SourceSpec:
+    """The pre-training images that serve one role, and the fingerprint of what lies there."""
+
+    role: str
+    source: PluginSpec
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class DatasetSpec:
+    """A downstream dataset: plugin (`params` hold a folder dataset's card, not its path), facts, data, protocol."""
+
+    plugin: PluginSpec
+    info: DatasetInfo
+    protocol: Protocol
+    fingerprint: str
+
+    def identity(self) -> dict[str, Any]:
+        """Return what of the dataset can change trained weights; evaluation fields of the protocol cannot."""
+        return {
+            "plugin": asdict(self.plugin),
+            "fingerprint": self.fingerprint,
+            "protocol": {
+                name: getattr(self.protocol, name)
+                for name in ("name", "version", "tile_px", "stride_px", "excluded")
+            },
+        }
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """What of the machine's use is part of the numbers."""
+
+    cpu_threads: int
+    precision: Precision
+    channels_last: bool
+
+
+@dataclass(frozen=True)
+class PretrainSpec:
+    """One phase of a strategy on one backbone, from one seed."""
+
+    strategy: PluginSpec
+    phase: str
+    position: int
+    backbone: str
+    in_chans: int
+    sources: tuple[SourceSpec, ...]
+    recipe: PretrainRecipe
+    numerics: Numerics
+    pretrain_seed: int
+    parent: str | None = None
+    parent_stem: Stem | None = None
+    inflate: Inflate | None = None
+    """How the parent's stem is brought to `in_chans`; null where the counts are equal."""
+    dataset: DatasetSpec | None = None
+    """Only for a phase that reads `target-train`, or whose parent's stem is inflated by band name."""
+    engine_version: int = ENGINE_VERSION
+    kind: Kind = "pretrain"
+
+    @property
+    def key(self) -> str:
+        """Return the sha256 that names this stage."""
+        content = asdict(self)
+        content["dataset"] = self.dataset.identity() if self.dataset else None
+        return digest(content)
+
+
+@dataclass(frozen=True)
+class FinetuneSpec:
+    """Fine-tuning and scoring of one pre-trained backbone (or none) on one dataset, one replicate."""
+
+    backbone: str
+    in_chans: int
+    dataset: DatasetSpec
+    recipe: FinetuneRecipe
+    numerics: Numerics
+    replicate: int
+    """Fixes head initialisation, data order and label subset; equal replicates of all arms share them."""
+    label_fraction: float = 1.0
+    parent: str | None = None
+    """Key of the last pre-training phase; null: random initialisation."""
+    parent_stem: Stem | None = None
+    inflate: Inflate | None = None
+    engine_version: int = ENGINE_VERSION
+    kind: Kind = "finetune"
+
+    @property
+    def key(self) -> str:
+        """Return the sha256 that names this stage."""
+        content = asdict(self)
+        content["dataset"] = self.dataset.identity()
+        return digest(content)
+
+
+StageSpec = PretrainSpec | FinetuneSpec
+
+
+@dataclass(frozen=True)
+class StageRequest:
+    """A stage as it is sent to a worker: the spec and, outside the key, where things lie. Plain JSON both ways."""
+
+    spec: StageSpec
+    folder: str
+    """The stage's own folder."""
+    parent_weights: str | None
+    """The parent's backbone.safetensors."""
+    roots: Mapping[str, str]
+    """Role -> folder of the source's raw files; procedural sources have none."""
+    data_folder: str
+    """Where prepared tile stores lie."""
+    execution: Execution
+    keep_weights: bool = True
+
+    def to_json(self) -> str:
+        return canonical_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> StageRequest:
+        raw = json.loads(text)
+        raw["spec"] = spec_from_dict(raw["spec"])
+        raw["execution"] = Execution(**raw["execution"])
+        return cls(**raw)
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One logged training step; `score` only where a validation split was scored."""
+
+    step: int
+    loss: float
+    lr: float
+    score: float | None = None
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A file that a stage left in its folder."""
+
+    name: str
+    path: str
+    """Relative to the stage's folder."""
+    sha256: str
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class ScoredVariant:
+    """Where the counts of one way of predicting lie: an .npz with `images` (N,) str and `counts` (N, C, C) int64.
+
+    Rows are true classes, columns predicted ones; N counts source images.
+    """
+
+    variant: str
+    evaluation: str
+    """Digest of the protocol's evaluation fields."""
+    path: str
+
+
+@dataclass(frozen=True)
+class ImageFacts:
+    """What the store keeps of a scored image."""
+
+    name: str
+    scene: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a stage ended, written as outcome.json into its folder by the worker; the driver commits it."""
+
+    key: str
+    status: Status
+    started_at: str
+    """ISO 8601, UTC."""
+    duration_s: float
+    error: str | None = None
+    """One sentence; the traceback is in log.txt of the stage's folder."""
+    diverged_at: int | None = None
+    history: tuple[HistoryRow, ...] = ()
+    artefacts: tuple[Artefact, ...] = ()
+    scores: tuple[ScoredVariant, ...] = ()
+    images: tuple[ImageFacts, ...] = ()
+    """The scored images, in the order of the counts."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """device, cpu, platform, python and library versions, worker pid."""
+
+    def to_json(self) -> str:
+        return canonical_json(self)
+
+    @classmethod
+    def from_json(cls, text: str) -> Outcome:
+        raw = json.loads(text)
+        raw["history"] = tuple(HistoryRow(**row) for row in raw["history"])
+        raw["artefacts"] = tuple(Artefact(**row) for row in raw["artefacts"])
+        raw["scores"] = tuple(ScoredVariant(**row) for row in raw["scores"])
+        raw["images"] = tuple(
+            ImageFacts(row["name"], row["scene"], tuple(row["tags"])) for row in raw["images"]
+        )
+        return cls(**raw)
+
+
+def spec_from_dict(raw: Mapping[str, Any]) -> StageSpec:
+    """Return the spec whose JSON object this is (the inverse of `canonical_json`)."""
+    raw = dict(raw)
+    raw["numerics"] = Numerics(**raw["numerics"])
+    raw["dataset"] = dataset_from_dict(raw["dataset"]) if raw["dataset"] else None
+    recipe = dict(raw["recipe"])
+    recipe["optim"] = Optimisation(**recipe["optim"])
+    recipe["scale"] = tuple(recipe["scale"])
+    if raw["kind"] == "finetune":
+        return FinetuneSpec(**{**raw, "recipe": FinetuneRecipe(**recipe)})
+    raw["strategy"] = PluginSpec(**raw["strategy"])
+    raw["sources"] = tuple(
+        SourceSpec(row["role"], PluginSpec(**row["source"]), row["fingerprint"])
+        for row in raw["sources"]
+    )
+    return PretrainSpec(**{**raw, "recipe": PretrainRecipe(**recipe)})
+
+
+def dataset_from_dict(raw: Mapping[str, Any]) -> DatasetSpec:
+    """Return the dataset spec whose JSON object this is."""
+    info, protocol = dict(raw["info"]), dict(raw["protocol"])
+    info["bands"] = tuple(Band(**band) for band in info["bands"])
+    info["classes"] = tuple(info["classes"])
+    info["colours"] = tuple((int(r), int(g), int(b)) for r, g, b in info["colours"])
+    protocol["excluded"] = tuple(protocol["excluded"])
+    return DatasetSpec(
+        PluginSpec(**raw["plugin"]), DatasetInfo(**info), Protocol(**protocol), raw["fingerprint"]
+    )
