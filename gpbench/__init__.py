@@ -1,3 +1,3 @@
-"""gpbench: which pre-training strategy is best for segmenting remotely sensed images. Imports nothing."""
+"""gpbench: which pre-training is best for segmenting remotely sensed images. Imports nothing."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""What a plugin sees of gpbench: the Protocols it meets, the values it is handed, the errors it may raise.
+"""What a plugin sees of gpbench: Protocols it meets, values it is handed, errors it may raise.
 
 torch is imported for type checking only: listing plugins or reading results never loads it.
 """
@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "IGNORE_INDEX", "AfterStep", "Band", "Batch", "ConfigError", "ContractError", "DataError", "Dataset",
-    "DatasetInfo", "DatasetNotFoundError", "Draws", "EvaluationProtocol", "HasEma", "Image", "ImageRef", "Inflate",
-    "InvalidValueError", "Label", "LabelError", "Metric", "ParametrisedDataset", "Phase", "PhaseContext",
-    "PretrainRecipe", "PretrainTask", "Role", "RoleBatch", "Source", "SourceImage", "SourceInfo", "SourceRef",
-    "Split", "Strategy", "derive_seed",
+    "IGNORE_INDEX", "AfterStep", "Band", "Batch", "ConfigError", "ContractError", "DataError",
+    "Dataset", "DatasetInfo", "DatasetNotFoundError", "Draws", "EvaluationProtocol", "HasEma",
+    "Image", "ImageRef", "Inflate", "InvalidValueError", "Label", "LabelError", "Metric",
+    "ParametrisedDataset", "Phase", "PhaseContext", "PretrainRecipe", "PretrainTask", "Role",
+    "RoleBatch", "Source", "SourceImage", "SourceInfo", "SourceRef", "Split", "Strategy",
+    "derive_seed",
 ]  # fmt: skip
 
 Image = NDArray[Any]
@@ -46,14 +47,14 @@ SourceImage = NDArray[np.uint8]
 Role = Literal["labelled", "unlabelled", "scenes", "target-train"]
 
 
-# --- downstream datasets -----------------------------------------------------------------------------------------
+# --- downstream datasets ---
 
 
 class Dataset(Protocol):
-    """A downstream segmentation dataset: facts first, then which images there are, and how one is read.
+    """A downstream segmentation dataset: facts, then which images there are and how one is read.
 
-    It does not download, augment, normalise or plot. `root` is the folder of the raw files; procedural datasets
-    ignore it.
+    It does not download, augment, normalise or plot. `root` is the folder of the raw files;
+    procedural datasets ignore it.
     """
 
     @property
@@ -72,7 +73,10 @@ class Dataset(Protocol):
         ...
 
     def read(self, root: Path, ref: ImageRef) -> tuple[Image, Label | None]:
-        """Return one image (H, W, C) in raw dtype and its label (H, W) uint8, None where labels are withheld."""
+        """Return one image (H, W, C) in raw dtype and its label (H, W) uint8.
+
+        The label is None where labels are withheld.
+        """
         ...
 
 
@@ -84,11 +88,14 @@ class ParametrisedDataset(Protocol):
     """Frozen dataclass: the schema of the selector's parameters."""
 
     def configured(self, params: Any) -> tuple[str, Dataset, Mapping[str, Any]]:
-        """Return the dataset's name everywhere else, the dataset, and what of it enters a key (JSON values)."""
+        """Return the dataset's name everywhere else, the dataset, and what of it enters a key.
+
+        The last is a mapping of JSON values.
+        """
         ...
 
 
-# --- pre-training sources ----------------------------------------------------------------------------------------
+# --- pre-training sources ---
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,10 @@ class SourceInfo:
 
 @dataclass(frozen=True)
 class SourceRef:
-    """One pre-training image; `label` is a class index for labelled roles; `size_bytes` enters the fingerprint."""
+    """One pre-training image; `label` is a class index for labelled roles.
+
+    `size_bytes` enters the fingerprint.
+    """
 
     name: str
     label: int | None = None
@@ -132,11 +142,14 @@ class Source(Protocol):
         ...
 
 
-# --- pre-training strategies -------------------------------------------------------------------------------------
+# --- pre-training strategies ---
 
 
 class Draws(Protocol):
-    """Random numbers of one step, each a hash of (phase seed, step, sample, name): cutting a batch changes none."""
+    """Random numbers of one step, each a hash of (phase seed, step, sample, name).
+
+    Cutting a batch changes none.
+    """
 
     device: Any
 
@@ -161,7 +174,11 @@ class Draws(Protocol):
 class RoleBatch:
     """Images of one role on the device."""
 
-    images: Tensor  # (B, C, H, W) float32 in [0, 1], not normalised; C = 3, or the dataset's bands for target-train
+    images: Tensor
+    """(B, C, H, W) float32 in [0, 1], not normalised.
+
+    C counts the dataset's bands for target-train and is 3 for every other role.
+    """
     labels: Tensor | None  # (B,) int64
     mean: Tensor  # (C,) of the source, same scale as images
     std: Tensor  # (C,)
@@ -169,7 +186,10 @@ class RoleBatch:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's images. `batch[role]` for several roles; `.images`, `.labels` where the phase reads one."""
+    """One step's images.
+
+    `batch[role]` for several roles; `.images`, `.labels` where the phase reads one.
+    """
 
     roles: Mapping[str, RoleBatch]
 
@@ -221,7 +241,8 @@ class PhaseContext(Protocol):
 class PretrainTask(Protocol):
     """A pre-training objective: an nn.Module that also has these.
 
-    The engine owns loop, order, budget and device; a task turns a batch into views and views into a loss.
+    The engine owns loop, order, budget and device; a task turns a batch into views and views into
+    a loss.
     """
 
     net: nn.Module
@@ -232,10 +253,16 @@ class PretrainTask(Protocol):
         ...
 
     def loss(self, views: Any) -> dict[str, Tensor]:
-        """Return named scalars; `loss` is minimised, the others are logged. Means over the samples of the batch."""
+        """Return named scalars: means over the samples of the batch.
+
+        `loss` is minimised, the others are logged.
+        """
         ...
 
-    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...  # noqa: FBT001, FBT002  nn.Module's
+    def parameters(
+        self,
+        recurse: bool = True,  # noqa: FBT001, FBT002  nn.Module's
+    ) -> Iterator[nn.Parameter]: ...
 
     def state_dict(self) -> dict[str, Any]: ...
 
@@ -264,7 +291,8 @@ class HasEma(Protocol):
 class Phase:
     """One pre-training loop: a task on one role of source, or on several at once.
 
-    `share` is this phase's part of the strategy's budget; the shares of a strategy's phases are normalised.
+    `share` is this phase's part of the strategy's budget; the shares of a strategy's phases are
+    normalised.
     """
 
     name: str
@@ -290,13 +318,16 @@ class Strategy(Protocol):
 
     @property
     def params(self) -> type:
-        """Frozen dataclass with a default for every optional parameter; the field `inflate`, if any, is a transfer
-        parameter: it belongs to the fine-tuning and not to the pre-training."""
+        """Frozen dataclass with a default for every optional parameter.
+
+        The field `inflate`, if any, is a transfer parameter: it belongs to the fine-tuning and not
+        to the pre-training.
+        """
         ...
 
     @property
     def channels(self) -> Literal["rgb", "target"]:
-        """Whether the network is pre-trained on 3 channels, or on as many as the downstream dataset has."""
+        """Whether the network is pre-trained on 3 channels or on as many as the dataset has."""
         ...
 
     @property

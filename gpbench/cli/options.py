@@ -1,4 +1,4 @@
-"""The flags that several commands share, each defined once, and where they find workdir and database."""
+"""The flags that several commands share, each defined once; where workdir and database lie."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ class DataFormat(enum.StrEnum):
 Workdir = Annotated[
     Path | None,
     typer.Option(
-        help="Where stages, prepared data and the database lie. [GPBENCH_WORKDIR, else ./gpbench-work]",
+        help="Where stages, prepared data and the database lie. "
+        "[GPBENCH_WORKDIR, else ./gpbench-work]",
         show_default=False,
     ),
 ]

@@ -19,7 +19,7 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def stdout() -> Console:
-    """Return a console for data; it honours NO_COLOR and is plain where stdout is not a terminal."""
+    """Return a console for data; it honours NO_COLOR and is plain where stdout is no terminal."""
     from rich.console import Console
 
     return Console(soft_wrap=False)

@@ -12,12 +12,15 @@ SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Metric = Literal["mIoU", "mF1"]
 METRICS: tuple[Metric, ...] = ("mIoU", "mF1")
 IGNORE_INDEX = 255
-"""The label value of pixels that are neither trained on nor scored, in every dataset that gpbench hands on."""
+"""The label of pixels that are neither trained on nor scored, in every dataset handed on."""
 
 
 @dataclass(frozen=True)
 class Band:
-    """One channel of an image; red, green and blue are matched by these names when a stem is inflated."""
+    """One channel of an image.
+
+    red, green and blue are matched by these names when a stem is inflated.
+    """
 
     name: str
 
@@ -62,9 +65,10 @@ class DatasetInfo:
 class Protocol:
     """How a dataset is cut into tiles, evaluated and scored.
 
-    Training samples are tiles of `tile_px` every `stride_px`; a test image is predicted window by window on the same
-    grid, class probabilities of overlapping windows averaged, and counted once per source image. `excluded` classes
-    are neither learnt, nor predicted, nor scored (their pixels are ignored).
+    Training samples are tiles of `tile_px` every `stride_px`; a test image is predicted window by
+    window on the same grid, class probabilities of overlapping windows averaged, and counted once
+    per source image. `excluded` classes are neither learnt, nor predicted, nor scored (their pixels
+    are ignored).
     """
 
     name: str
@@ -74,7 +78,7 @@ class Protocol:
     stride_px: int
     excluded: tuple[str, ...] = ()
     absent: Literal["drop", "zero"] = "drop"
-    """A scored class without a pixel in labels and predictions is left out of the mean, or counts as 0."""
+    """A scored class without a pixel in labels and predictions is left out of the mean, or is 0."""
 
     def __post_init__(self) -> None:
         if self.tile_px < 1 or not 1 <= self.stride_px <= self.tile_px:
@@ -87,9 +91,10 @@ class Protocol:
 
 @dataclass(frozen=True)
 class ImageRef:
-    """One image of a dataset: `files` are the paths below the root that reading it opens (empty: procedural).
+    """One image of a dataset.
 
-    `scene` groups images of one place (flight, parent tile); `tags` are for slices such as day and night.
+    `files` are the paths below the root that reading it opens (empty: procedural); `scene` groups
+    images of one place (flight, parent tile); `tags` are for slices such as day and night.
     """
 
     name: str

@@ -13,7 +13,8 @@ GpbenchError
 │   └── LabelError                  label values found and declared
 ├── StageError             one stage failed; the plan goes on
 │   ├── DivergedError
-│   └── OutOfMemoryError
+│   ├── OutOfMemoryError
+│   └── StageInterruptedError       told to stop; its checkpoint lets it continue
 ├── StoreError
 │   └── SchemaTooNewError
 └── ComparisonError        the numbers do not allow this comparison
@@ -24,6 +25,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Literal
 
 
 class GpbenchError(Exception):
@@ -58,7 +60,7 @@ class UnknownNameError(ConfigError):
         known = sorted(known)
         self.kind, self.name = kind, name
         mend = nearest(name, known)
-        if not mend and len(known) <= 12:  # noqa: PLR2004  a list that a person still reads
+        if not mend and len(known) <= 12:  # a list that a person still reads
             mend = f" Known: {', '.join(known)}." if known else " None is known."
         super().__init__(f"unknown {kind} '{name}'.{mend}{' ' + hint if hint else ''}")
 
@@ -118,15 +120,15 @@ class LabelError(DataError):
     def __init__(self, where: str, found: Iterable[int], declared: int, ignored: int) -> None:
         values = ", ".join(str(v) for v in sorted(found))
         super().__init__(
-            f"{where} holds label value(s) {values}; {declared} classes (0..{declared - 1}) are declared and "
-            f"{ignored} is ignored: is the mask shifted, or a colour image?"
+            f"{where} holds label value(s) {values}; {declared} classes (0..{declared - 1}) are "
+            f"declared and {ignored} is ignored: is the mask shifted, or a colour image?"
         )
 
 
 class StageError(GpbenchError):
     """One stage failed; `status` is how it ended."""
 
-    status = "invalid"
+    status: Literal["diverged", "oom", "timeout", "preempted", "invalid"] = "invalid"
     exit_code = 3
 
 
@@ -162,7 +164,8 @@ class SchemaTooNewError(StoreError):
 
     def __init__(self, where: str, found: str) -> None:
         super().__init__(
-            f"{where} was written by a newer gpbench (schema {found}): upgrade gpbench, or use another --db or --workdir"
+            f"{where} was written by a newer gpbench (schema {found}): upgrade gpbench, or use "
+            "another --db or --workdir"
         )
 
 

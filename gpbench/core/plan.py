@@ -45,7 +45,10 @@ class Experiment:
     execution: Execution
     data_roots: Mapping[str, str] = field(default_factory=dict)
     brought_in: frozenset[str] = frozenset()
-    """Names that `all` or a glob brought in: what of these cannot run is excluded, the rest is an error."""
+    """Names that `all` or a glob brought in: what of these cannot run is excluded.
+
+    Any other that cannot run is an error.
+    """
     limit: int | None = None
     allow_partial: bool = False
 
@@ -111,7 +114,7 @@ class Plan:
     partial: tuple[str, ...] = ()
     """Datasets that are incomplete and were allowed to be."""
     images: Mapping[str, int] = field(default_factory=dict)
-    """Training images that are shown per stage kind, for estimates: {"pretrain": n, "finetune": n}."""
+    """Training images shown per stage kind, for estimates: {"pretrain": n, "finetune": n}."""
 
     @property
     def cells(self) -> int:
@@ -145,7 +148,10 @@ class BackboneFacts:
 
 @dataclass(frozen=True)
 class BackboneCatalog:
-    """The backbones that exist and facts of those an experiment names; made from models/ by the command line."""
+    """The backbones that exist and facts of those an experiment names.
+
+    Made from models/ by the command line.
+    """
 
     names: frozenset[str]
     facts: Mapping[str, BackboneFacts] = field(default_factory=dict)

@@ -6,6 +6,16 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from gpbench.core.errors import InvalidValueError
+from gpbench.core.ranges import (
+    BELOW_ONE,
+    FRACTION,
+    INSIDE,
+    NOT_NEGATIVE,
+    POSITIVE,
+    PROBABILITY,
+    check_ranges,
+    interval,
+)
 
 Precision = Literal["fp32", "tf32", "bf16"]
 Inflate = Literal["repeat", "mean", "zero", "random"]
@@ -16,83 +26,77 @@ class Optimisation:
     """Optimiser and schedule, by the names of timm's factories; steps are optimiser updates."""
 
     optimizer: str = "adamw"
-    lr: float = 1e-3
-    weight_decay: float = 0.05
-    momentum: float = 0.9
-    layer_decay: float | None = None
+    lr: float = field(default=1e-3, metadata=POSITIVE)
+    weight_decay: float = field(default=0.05, metadata=NOT_NEGATIVE)
+    momentum: float = field(default=0.9, metadata=BELOW_ONE)
+    layer_decay: float | None = field(default=None, metadata=FRACTION)
     schedule: Literal["cosine", "poly", "constant"] = "cosine"
-    poly_power: float = 1.0
-    warmup_steps: int = 0
-    warmup_lr: float = 1e-6
-    min_lr: float = 0.0
-    clip_grad: float | None = None
-    ema_decay: float | None = None
+    poly_power: float = field(default=1.0, metadata=POSITIVE)
+    warmup_steps: int = field(default=0, metadata=NOT_NEGATIVE)
+    warmup_lr: float = field(default=1e-6, metadata=NOT_NEGATIVE)
+    min_lr: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    clip_grad: float | None = field(default=None, metadata=POSITIVE)
+    ema_decay: float | None = field(default=None, metadata=INSIDE)
 
     def __post_init__(self) -> None:
-        _positive("lr", self.lr)
-        for name, value in (
-            ("weight_decay", self.weight_decay),
-            ("warmup_steps", self.warmup_steps),
-            ("warmup_lr", self.warmup_lr),
-            ("min_lr", self.min_lr),
-        ):
-            if value < 0:
-                raise InvalidValueError(name, value, "0 or more")
-        if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise InvalidValueError("ema_decay", self.ema_decay, "between 0 and 1, or null")
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
 class PretrainRecipe:
-    """One phase's budget and views. Exactly one of `steps` and `epochs` is given; a spec holds `steps`."""
+    """One phase's budget and views.
 
-    batch: int
-    crop_px: int
-    steps: int | None = None
-    epochs: float | None = None
-    scale: tuple[float, float] = (0.2, 1.0)
+    Exactly one of `steps` and `epochs` is given; a spec holds `steps`.
+    """
+
+    batch: int = field(metadata=POSITIVE)
+    crop_px: int = field(metadata=POSITIVE)
+    steps: int | None = field(default=None, metadata=POSITIVE)
+    epochs: float | None = field(default=None, metadata=POSITIVE)
+    image_px: int | None = field(default=None, metadata=POSITIVE)
+    """Side of the square to which source images are brought before cropping; null: `crop_px`."""
+    scale: tuple[float, float] = field(default=(0.2, 1.0), metadata=interval(1.0))
     """Area range of the random resized crop, as a share of the image."""
-    flip: float = 0.5
-    jitter: float = 0.0
+    flip: float = field(default=0.5, metadata=PROBABILITY)
+    jitter: float = field(default=0.0, metadata=NOT_NEGATIVE)
     """Strength of brightness and contrast jitter, the same for all channels of an image."""
-    drop_path: float = 0.0
-    label_smoothing: float = 0.0
+    drop_path: float = field(default=0.0, metadata=BELOW_ONE)
+    label_smoothing: float = field(default=0.0, metadata=BELOW_ONE)
     optim: Optimisation = field(default_factory=Optimisation)
 
     def __post_init__(self) -> None:
-        _budget(self.steps, self.epochs)
-        _positive("batch", self.batch)
-        _positive("crop_px", self.crop_px)
-        _range("scale", self.scale, 1.0)
+        check_ranges(self)
+        _check_budget(self.steps, self.epochs)
 
 
 @dataclass(frozen=True)
 class FinetuneRecipe:
-    """The downstream training: decode head, budget, augmentation. Exactly one of `steps` and `epochs` is given."""
+    """The downstream training: decode head, budget, augmentation.
 
-    batch: int
-    steps: int | None = None
-    epochs: float | None = None
-    crop_px: int | None = None
+    Exactly one of `steps` and `epochs` is given.
+    """
+
+    batch: int = field(metadata=POSITIVE)
+    steps: int | None = field(default=None, metadata=POSITIVE)
+    epochs: float | None = field(default=None, metadata=POSITIVE)
+    crop_px: int | None = field(default=None, metadata=POSITIVE)
     """Side of the training crop; null: the protocol's tile."""
-    scale: tuple[float, float] = (0.5, 2.0)
+    scale: tuple[float, float] = field(default=(0.5, 2.0), metadata=interval(16.0))
     """Range of the random zoom: 2.0 shows half a tile at twice the size."""
-    flip: float = 0.5
-    jitter: float = 0.0
+    flip: float = field(default=0.5, metadata=PROBABILITY)
+    jitter: float = field(default=0.0, metadata=NOT_NEGATIVE)
     head: str = "UPerHead"
-    head_channels: int = 512
-    head_dropout: float = 0.1
-    auxiliary: float = 0.4
+    head_channels: int = field(default=512, metadata=POSITIVE)
+    head_dropout: float = field(default=0.1, metadata=BELOW_ONE)
+    auxiliary: float = field(default=0.4, metadata=NOT_NEGATIVE)
     """Weight of the auxiliary FCN head's loss; 0: no such head."""
-    auxiliary_channels: int = 256
-    drop_path: float = 0.0
+    auxiliary_channels: int = field(default=256, metadata=POSITIVE)
+    drop_path: float = field(default=0.0, metadata=BELOW_ONE)
     optim: Optimisation = field(default_factory=Optimisation)
 
     def __post_init__(self) -> None:
-        _budget(self.steps, self.epochs)
-        _positive("batch", self.batch)
-        _positive("head_channels", self.head_channels)
-        _range("scale", self.scale, 16.0)
+        check_ranges(self)
+        _check_budget(self.steps, self.epochs)
 
 
 @dataclass(frozen=True)
@@ -102,38 +106,29 @@ class Recipe:
     name: str
     pretrain: PretrainRecipe
     finetune: FinetuneRecipe
-    cpu_threads: int = 2
+    cpu_threads: int = field(default=2, metadata=POSITIVE)
     precision: Precision = "fp32"
     channels_last: bool = False
 
     def __post_init__(self) -> None:
-        _positive("cpu_threads", self.cpu_threads)
+        check_ranges(self)
 
 
 @dataclass(frozen=True)
 class Execution:
     """What may change from run to run without changing a number; never part of a key."""
 
-    device: str = "auto"
-    """auto | cpu | cuda"""
-    loader_workers: int = 2
-    micro_batch: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    loader_workers: int = field(default=2, metadata=NOT_NEGATIVE)
+    micro_batch: int | None = field(default=None, metadata=POSITIVE)
     """Samples per forward pass; gradients of a batch are accumulated. Null: the whole batch."""
-    checkpoint_seconds: float = 60.0
+    checkpoint_seconds: float = field(default=60.0, metadata=NOT_NEGATIVE)
     """Least time between two checkpoints."""
 
+    def __post_init__(self) -> None:
+        check_ranges(self)
 
-def _budget(steps: int | None, epochs: float | None) -> None:
+
+def _check_budget(steps: int | None, epochs: float | None) -> None:
     if (steps is None) == (epochs is None):
         raise InvalidValueError("steps, epochs", (steps, epochs), "exactly one of the two")
-    _positive("steps" if epochs is None else "epochs", steps if epochs is None else epochs)
-
-
-def _positive(name: str, value: float | None) -> None:
-    if value is None or not value > 0:
-        raise InvalidValueError(name, value, "more than 0")
-
-
-def _range(name: str, value: tuple[float, float], most: float) -> None:
-    if not 0 < value[0] <= value[1] <= most:
-        raise InvalidValueError(name, value, f"0 < low <= high <= {most:g}")

@@ -1,11 +1,13 @@
 """Stages: what is to be done (specs), what came of it (outcomes), and their identity (keys). Pure.
 
-A spec holds all that can change a number and nothing else, so its key names the result. Where files lie, on what
-device and with how many workers a stage runs is in `StageRequest`, which never enters a key.
+A spec holds all that can change a number and nothing else, so its key names the result. Where files
+lie, on what device and with how many workers a stage runs is in `StageRequest`, which never enters
+a key.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import json
 from collections.abc import Mapping
@@ -23,18 +25,29 @@ from gpbench.core.recipe import (
 )
 
 ENGINE_VERSION = 1
-"""Raised whenever a change of gpbench changes numbers: old results are then never mixed with new ones."""
+"""Raised whenever a change of gpbench changes numbers: old and new results are never mixed."""
 
 Kind = Literal["pretrain", "finetune"]
 Status = Literal["ok", "diverged", "oom", "timeout", "preempted", "invalid"]
 State = Literal["pending", "running", "done", "failed", "blocked"]
 Stem = Literal["rgb", "target"]
-"""`rgb`: the parent's stem has kernels named red, green, blue; `target`: one per band of the dataset, in its order."""
+"""`rgb`: the parent's stem has kernels named red, green, blue.
+
+`target`: one per band of the dataset, in its order.
+"""
 
 
 def canonical_json(value: object) -> str:
-    """Return the one JSON text of a value: keys sorted, no spaces, dataclasses as objects, NaN refused."""
+    """Return the one JSON text of a value.
+
+    Keys are sorted, without spaces; dataclasses are objects; NaN is refused.
+    """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=asdict)
+
+
+def utc_now() -> str:
+    """Return the present time as ISO 8601 in UTC, to the second."""
+    return dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
 
 
 def digest(value: object) -> str:
@@ -62,7 +75,10 @@ class SourceSpec:
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A downstream dataset: plugin (`params` hold a folder dataset's card, not its path), facts, data, protocol."""
+    """A downstream dataset: plugin, facts, data, protocol.
+
+    The plugin's `params` hold a folder dataset's card, not its path.
+    """
 
     plugin: PluginSpec
     info: DatasetInfo
@@ -70,7 +86,10 @@ class DatasetSpec:
     fingerprint: str
 
     def identity(self) -> dict[str, Any]:
-        """Return what of the dataset can change trained weights; evaluation fields of the protocol cannot."""
+        """Return what of the dataset can change trained weights.
+
+        Evaluation fields of the protocol cannot.
+        """
         return {
             "plugin": asdict(self.plugin),
             "fingerprint": self.fingerprint,
@@ -108,7 +127,7 @@ class PretrainSpec:
     inflate: Inflate | None = None
     """How the parent's stem is brought to `in_chans`; null where the counts are equal."""
     dataset: DatasetSpec | None = None
-    """Only for a phase that reads `target-train`, or whose parent's stem is inflated by band name."""
+    """Only for a phase that reads `target-train` or whose parent's stem is inflated by band."""
     engine_version: int = ENGINE_VERSION
     kind: Kind = "pretrain"
 
@@ -122,7 +141,7 @@ class PretrainSpec:
 
 @dataclass(frozen=True)
 class FinetuneSpec:
-    """Fine-tuning and scoring of one pre-trained backbone (or none) on one dataset, one replicate."""
+    """Fine-tuning and scoring of one pre-trained backbone, or none, on a dataset: a replicate."""
 
     backbone: str
     in_chans: int
@@ -130,7 +149,10 @@ class FinetuneSpec:
     recipe: FinetuneRecipe
     numerics: Numerics
     replicate: int
-    """Fixes head initialisation, data order and label subset; equal replicates of all arms share them."""
+    """Fixes head initialisation, data order and label subset.
+
+    Equal replicates of all arms share them.
+    """
     label_fraction: float = 1.0
     parent: str | None = None
     """Key of the last pre-training phase; null: random initialisation."""
@@ -152,7 +174,10 @@ StageSpec = PretrainSpec | FinetuneSpec
 
 @dataclass(frozen=True)
 class StageRequest:
-    """A stage as it is sent to a worker: the spec and, outside the key, where things lie. Plain JSON both ways."""
+    """A stage as it is sent to a worker: the spec and, outside the key, where things lie.
+
+    Plain JSON both ways.
+    """
 
     spec: StageSpec
     folder: str
@@ -200,9 +225,10 @@ class Artefact:
 
 @dataclass(frozen=True)
 class ScoredVariant:
-    """Where the counts of one way of predicting lie: an .npz with `images` (N,) str and `counts` (N, C, C) int64.
+    """Where the counts of one way of predicting lie.
 
-    Rows are true classes, columns predicted ones; N counts source images.
+    The .npz holds `images` (N,) str and `counts` (N, C, C) int64; rows are true classes, columns
+    predicted ones; N counts source images.
     """
 
     variant: str
@@ -222,7 +248,10 @@ class ImageFacts:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a stage ended, written as outcome.json into its folder by the worker; the driver commits it."""
+    """How a stage ended: outcome.json in its folder, written by the worker.
+
+    The driver commits it.
+    """
 
     key: str
     status: Status

@@ -1,0 +1,52 @@
+"""`gpbench demo`: the whole flow once on a small synthetic world, to verdicts and a site."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gpbench.cli import options
+from gpbench.cli.output import stderr, stdout
+from gpbench.cli.run import place_of, report, run_plan
+from gpbench.cli.session import plan_experiment
+
+app = typer.Typer()
+
+
+@app.command()
+def demo(
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", help="Stages at once.  [all processors]")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Trial: at most N fine-tunings, in an experiment of its own.")
+    ] = None,
+    workdir: Annotated[
+        Path, typer.Option(help="Where stages, database and site go.")
+    ] = Path("gpbench-demo"),
+    format_: options.Format = options.DataFormat.table,
+    verbose: options.Verbose = 0,  # noqa: ARG001  acts by its callback
+    debug: options.Debug = False,  # noqa: ARG001  read by main
+    no_color: options.NoColor = False,  # noqa: ARG001  acts by its callback
+) -> None:
+    """Pre-train, fine-tune, score, compare and publish on a small synthetic world."""
+    from gpbench.config import config_folder
+
+    flags = {"limit": limit} if limit is not None else {}
+    plan = plan_experiment(config_folder() / "demo.yaml", flags, require_data=True)
+    finished = run_plan(
+        plan,
+        place_of(workdir, None),
+        executor="inline",
+        jobs=jobs,
+        retry_failed=False,
+        force=False,
+        max_retries=2,
+        keep_weights=True,
+    )
+    report(finished, format_)
+    if finished.exit_code == 0:
+        _publish(finished.place.workdir, format_)
+    raise typer.Exit(finished.exit_code)

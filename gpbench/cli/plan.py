@@ -1,0 +1,115 @@
+"""`gpbench plan`: what `run` would do, what it costs, and what it can show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gpbench.cli import options
+from gpbench.cli.output import print_json, print_table, stdout
+from gpbench.cli.run import experiment_flags, place_of
+from gpbench.cli.session import Place, plan_experiment
+
+if TYPE_CHECKING:
+    from gpbench.core.plan import Plan
+
+app = typer.Typer()
+
+
+@app.command()
+def plan(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Experiment file (YAML).")
+    ] = None,
+    strategy: Annotated[
+        list[str] | None, typer.Option("--strategy", "-s", help="Strategies: names, globs, all.")
+    ] = None,
+    backbone: Annotated[
+        list[str] | None, typer.Option("--backbone", "-b", help="timm backbones.")
+    ] = None,
+    datasets: Annotated[
+        list[str] | None, typer.Option("--datasets", "-d", help="Datasets: names, globs, all.")
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="[ROLE=]NAME[root=DIR]: where pre-training images lie."),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Fine-tunings per pre-training.")] = None,
+    pretrain_seeds: Annotated[str | None, typer.Option(help="Pre-trainings per strategy.")] = None,
+    label_fraction: Annotated[
+        str | None, typer.Option(help="Shares of labelled training images, such as 0.1,1.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="Training recipe.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A path of the experiment file: finetune.steps=100."),
+    ] = None,
+    data_root: Annotated[
+        list[str] | None, typer.Option(help="NAME=DIR: where a dataset or source lies.")
+    ] = None,
+    workdir: options.Workdir = None,
+    db: options.Db = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Name of the experiment.  [the file's stem, else a hash]")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Trial: at most N fine-tunings.")] = None,
+    format_: options.Format = options.DataFormat.table,
+    verbose: options.Verbose = 0,  # noqa: ARG001  acts by its callback
+    debug: options.Debug = False,  # noqa: ARG001  read by main
+    no_color: options.NoColor = False,  # noqa: ARG001  acts by its callback
+) -> None:
+    """Show what `run` would do, what it costs and what it can show."""
+    flags = experiment_flags(locals())
+    planned = plan_experiment(config, flags, require_data=False)
+    show_plan(planned, place_of(workdir, db), format_)
+
+
+def show_plan(planned: Plan, place: Place, format_: options.DataFormat) -> None:
+    """Print a plan with the states of its stages; reads the database if there is one."""
+    from gpbench.planning import plan_document
+
+    document = plan_document(planned, _states(planned, place))
+    if format_ is options.DataFormat.json:
+        print_json(document)
+        return
+    _print_summary(document, planned)
+
+
+def _states(planned: Plan, place: Place) -> Any:
+    from gpbench.store import Store
+
+    if place.db.startswith("sqlite:///") and not Path(place.db[10:]).exists():
+        return {}
+    return Store.open(place.db, read_only=True).states(list(planned.stages()))
+
+
+def _print_summary(document: dict[str, Any], planned: Plan) -> None:
+    counts: dict[tuple[str, ...], int] = {}
+    for item in document["items"]:
+        cell = (item["kind"], item["arm"], item["phase"] or "", item["backbone"])
+        where = item["dataset"] or f"{item['in_chans']} channels"
+        counts[(*cell, where, item["state"])] = counts.get((*cell, where, item["state"]), 0) + 1
+    print_table(
+        ("kind", "arm", "phase", "backbone", "where", "state", "stages"),
+        [(*row, str(number)) for row, number in counts.items()],
+        title=f"plan of {planned.experiment.name}",
+    )
+    stages, estimate, design = document["stages"], document["estimate"], document["design"]
+    console = stdout()
+    console.print(
+        f"{document['cells']} cells, {stages['total']} stages: {stages['pretrain']} pre-trainings and "
+        f"{stages['finetune']} fine-tunings; {stages['done']} done, {stages['todo']} to do."
+    )
+    console.print(
+        f"Images to train on: {estimate['images']:,}; kept weights: {estimate['bytes'] / 1e6:,.1f} MB."
+    )
+    console.print(
+        f"Level: {design['level']} ({design['pretrainings']} pre-trainings x "
+        f"{design['finetunings']} fine-tunings per arm and dataset)."
+    )
+    for excluded in document["excluded"]:
+        console.print(f"excluded {excluded['name']}: {excluded['reason']}", markup=False)
+    if planned.trial:
+        console.print("TRIAL: a part of the experiment; its results are never ranked.")

@@ -1,0 +1,283 @@
+"""`gpbench run`: an experiment from flags or file to stored scores."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gpbench.cli import options
+from gpbench.cli.output import print_json, print_table, stderr
+from gpbench.cli.session import (
+    Place,
+    accept_exclusions,
+    default_jobs,
+    execute,
+    executor_maker,
+    make_place,
+    plan_experiment,
+    prepare_data,
+    resume_command,
+)
+
+if TYPE_CHECKING:
+    from gpbench.core.plan import Plan
+    from gpbench.execution.driver import Summary
+    from gpbench.store import Store
+
+app = typer.Typer()
+
+
+class Keep(enum.StrEnum):
+    """Which fine-tuned weights stay on disk."""
+
+    all = "all"
+    none = "none"
+
+
+class ExecutorName(enum.StrEnum):
+    """What runs the stages."""
+
+    inline = "inline"
+    ray = "ray"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run that ended, as `run` and `demo` report it."""
+
+    plan: Plan
+    place: Place
+    store: Store
+    summary: Summary
+    executor: str
+
+    @property
+    def exit_code(self) -> int:
+        if self.summary.interrupted:
+            return 130
+        return 3 if self.summary.failed or self.summary.blocked else 0
+
+
+def run_plan(  # noqa: PLR0913  the parts of a run
+    plan: Plan,
+    place: Place,
+    *,
+    executor: str,
+    jobs: int | None,
+    retry_failed: bool,
+    force: bool,
+    max_retries: int,
+    keep_weights: bool,
+) -> Finished:
+    """Prepare the data, run every stage of the plan, and return what came of it."""
+    from gpbench.execution.driver import Again
+    from gpbench.store import Store
+
+    maker = executor_maker(executor, default_jobs(plan) if jobs is None else jobs)
+    make_place(place)
+    console = stderr()
+    store = Store.open(place.db)
+    prepare_data(plan, place, console)
+    again = Again(failed=retry_failed, all=force, retries=max_retries)
+    summary = execute(
+        plan, place, store, console, maker=maker, again=again, keep_weights=keep_weights
+    )
+    return Finished(plan, place, store, summary, executor)
+
+
+@app.command()
+def run(
+    config: Annotated[
+        Path | None, typer.Option("--config", "-c", help="Experiment file (YAML).")
+    ] = None,
+    strategy: Annotated[
+        list[str] | None, typer.Option("--strategy", "-s", help="Strategies: names, globs, all.")
+    ] = None,
+    backbone: Annotated[
+        list[str] | None, typer.Option("--backbone", "-b", help="timm backbones.")
+    ] = None,
+    datasets: Annotated[
+        list[str] | None, typer.Option("--datasets", "-d", help="Datasets: names, globs, all.")
+    ] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option("--source", help="[ROLE=]NAME[root=DIR]: where pre-training images lie."),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(help="Fine-tunings per pre-training: 5, 0-4, 1,7 or 7-7.")
+    ] = None,
+    pretrain_seeds: Annotated[str | None, typer.Option(help="Pre-trainings per strategy.")] = None,
+    label_fraction: Annotated[
+        str | None, typer.Option(help="Shares of labelled training images, such as 0.1,1.")
+    ] = None,
+    recipe: Annotated[str | None, typer.Option(help="Training recipe.")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A path of the experiment file: finetune.steps=100."),
+    ] = None,
+    data_root: Annotated[
+        list[str] | None, typer.Option(help="NAME=DIR: where a dataset or source lies.")
+    ] = None,
+    executor: Annotated[ExecutorName, typer.Option(help="What runs the stages.")] = (
+        ExecutorName.inline
+    ),
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", help="Stages at once.  [processors / threads of the recipe]"),
+    ] = None,
+    workdir: options.Workdir = None,
+    db: options.Db = None,
+    experiment: Annotated[
+        str | None, typer.Option(help="Name of the experiment.  [the file's stem, else a hash]")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="Trial: at most N fine-tunings, in an experiment of its own.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show the plan and stop: `gpbench plan`.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Accept what is excluded without asking.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Run failed stages again, but for diverged ones.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Run every stage again.")] = False,
+    max_retries: Annotated[
+        int, typer.Option(min=0, help="Restarts of a stage whose process died.")
+    ] = 2,
+    keep_weights: Annotated[Keep, typer.Option(help="Fine-tuned weights that are kept.")] = Keep.all,
+    allow_partial: Annotated[
+        bool, typer.Option("--allow-partial", help="Accept incomplete datasets.")
+    ] = False,
+    format_: options.Format = options.DataFormat.table,
+    verbose: options.Verbose = 0,  # noqa: ARG001  acts by its callback
+    debug: options.Debug = False,  # noqa: ARG001  read by main
+    no_color: options.NoColor = False,  # noqa: ARG001  acts by its callback
+) -> None:
+    """Pre-train, fine-tune and score an experiment; the same command again continues it."""
+    flags = experiment_flags(locals())
+    place = place_of(workdir, db)
+    plan = plan_experiment(config, flags, require_data=not dry_run)
+    if dry_run:
+        from gpbench.cli.plan import show_plan
+
+        show_plan(plan, place, format_)
+        return
+    accept_exclusions(plan, yes=yes, console=stderr())
+    finished = run_plan(
+        plan,
+        place,
+        executor=executor,
+        jobs=jobs,
+        retry_failed=retry_failed,
+        force=force,
+        max_retries=max_retries,
+        keep_weights=keep_weights is Keep.all,
+    )
+    report(finished, format_)
+    raise typer.Exit(finished.exit_code)
+
+
+def place_of(workdir: Path | None, db: str | None) -> Place:
+    """Return where a command works, from its flags and the environment."""
+    folder = options.workdir_path(workdir)
+    return Place(folder, options.database_url(db, folder))
+
+
+EXPERIMENT_FLAGS = {
+    "strategy": "strategies",
+    "backbone": "backbones",
+    "datasets": "datasets",
+    "source": "sources",
+    "seeds": "seeds",
+    "pretrain_seeds": "pretrain_seeds",
+    "label_fraction": "label_fraction",
+    "recipe": "recipe",
+    "set_": "set",
+    "data_root": "data_root",
+    "experiment": "experiment",
+    "limit": "limit",
+    "allow_partial": "allow_partial",
+}
+
+
+def experiment_flags(given: dict[str, Any]) -> dict[str, Any]:
+    """Return the flags that describe the experiment and were given, by their names in config."""
+    return {
+        name: given[flag]
+        for flag, name in EXPERIMENT_FLAGS.items()
+        if given.get(flag) not in (None, [], False)
+    }
+
+
+def report(finished: Finished, format_: options.DataFormat) -> None:
+    """Print what a run did: the results on stdout, what to do next on stderr."""
+    document = run_document(finished)
+    if format_ is options.DataFormat.json:
+        print_json(document)
+    else:
+        _print_results(document)
+    _print_summary(finished)
+
+
+def run_document(finished: Finished) -> dict[str, Any]:
+    """Return the document `gpbench.run/1`."""
+    from gpbench.reports.results import result_rows
+
+    plan, summary = finished.plan, finished.summary
+    name = plan.experiment.name
+    return {
+        "schema": "gpbench.run/1",
+        "executor": finished.executor,
+        "done": len(summary.done),
+        "skipped": len(summary.skipped),
+        "failed": len(summary.failed),
+        "blocked": len(summary.blocked),
+        "excluded": [{"name": e.name, "reason": e.reason} for e in plan.excluded],
+        "trial": plan.trial,
+        "partial": list(plan.partial),
+        "experiment": name,
+        "workdir": str(finished.place.workdir),
+        "db": finished.place.db,
+        "results": result_rows(finished.store.results(name), plan.datasets),
+    }
+
+
+def _print_results(document: dict[str, Any]) -> None:
+    columns = ("strategy", "backbone", "dataset", "labels", "seeds", "metric", "score", "majority")
+    rows = [
+        (
+            row["strategy"],
+            row["backbone"],
+            row["dataset"],
+            f"{row['label_fraction']:g}",
+            "/".join("-" if s is None else str(s) for s in (row["pretrain_seed"], row["finetune_seed"])),
+            row["metric"],
+            f"{row['value']:.2f}",
+            f"{row['majority']:.2f}",
+        )
+        for row in document["results"]
+    ]
+    print_table(columns, rows, title=f"experiment {document['experiment']}")
+
+
+def _print_summary(finished: Finished) -> None:
+    console, summary, plan = stderr(), finished.summary, finished.plan
+    if plan.trial:
+        console.print("TRIAL: --limit ran a part of the experiment; its results are never ranked.")
+    if not (summary.done or summary.failed or summary.blocked or summary.interrupted):
+        console.print(f"Nothing to do: all {len(summary.skipped)} stages were done before.")
+        return
+    console.print(
+        f"{len(summary.done)} stages done, {len(summary.skipped)} done before, "
+        f"{len(summary.failed)} failed, {len(summary.blocked)} blocked."
+    )
+    if summary.interrupted:
+        console.print(f"Continue with: {resume_command()}", markup=False, soft_wrap=True)
+    elif summary.failed:
+        console.print("gpbench status shows the errors; --retry-failed runs failed stages again.")

@@ -1,0 +1,225 @@
+"""One run from flags to results: plan, prepared data, executor, store. Shared by run and demo."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from gpbench.core.errors import ConfigError, InvalidValueError, StoreError
+from gpbench.core.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from gpbench.core.plan import PlanItem
+    from gpbench.core.stage import Outcome
+    from gpbench.execution.driver import Again, Driver, Job, Summary
+    from gpbench.execution.executor import Event, Executor
+    from gpbench.store import Store
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run works."""
+
+    workdir: Path
+    db: str
+
+    @property
+    def data(self) -> Path:
+        """Return the folder of prepared tile stores."""
+        return self.workdir / "data"
+
+
+def plan_experiment(file: Path | None, flags: Mapping[str, Any], *, require_data: bool) -> Plan:
+    """Return the plan of what flags, environment and file ask for."""
+    from gpbench.config import load_experiment
+    from gpbench.models.backbone import catalog
+    from gpbench.planning import build_plan
+
+    known = catalog()
+    experiment = load_experiment(file, flags, os.environ, known.names)
+    return build_plan(experiment, catalog(experiment.backbones), require_data=require_data)
+
+
+def accept_exclusions(plan: Plan, *, yes: bool, console: Console) -> None:
+    """Show what cannot run of what `all` or a glob brought in, and go on only if that is accepted.
+
+    Raises:
+        ConfigError: If nobody can be asked and `--yes` was not given.
+    """
+    for excluded in plan.excluded:
+        console.print(f"excluded {excluded.name}: {excluded.reason}", markup=False, soft_wrap=True)
+    if not plan.excluded or yes:
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(f"{len(plan.excluded)} excluded as listed above: -y accepts that")
+    typer.confirm("Go on without these?", abort=True, err=True)
+
+
+def make_place(place: Place) -> None:
+    """Create the working directory.
+
+    Raises:
+        StoreError: If nothing can be written there.
+    """
+    probe = place.workdir / f".writable-{os.getpid()}"
+    try:
+        place.workdir.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StoreError(
+            f"cannot write into the working directory {place.workdir}: {error.strerror}; "
+            "choose another with --workdir or GPBENCH_WORKDIR"
+        ) from None
+
+
+def prepare_data(plan: Plan, place: Place, console: Console) -> None:
+    """Write the tile stores that the plan needs and that are not there yet."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    from gpbench.data.tile_store import store_folder, write_store
+    from gpbench.planning import resolve_dataset
+
+    missing = [
+        facts for facts in plan.datasets if not store_folder(place.data, facts.spec).is_dir()
+    ]
+    if not missing:
+        return
+    columns = (TextColumn("preparing {task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        for facts in missing:
+            task = progress.add_task(facts.name, total=None)
+
+            def report(done: int, total: int, task: Any = task) -> None:
+                progress.update(task, completed=done, total=total)
+
+            resolved = resolve_dataset(facts.selector, plan.experiment.data_roots)
+            folder = store_folder(place.data, facts.spec)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            write_store(folder, resolved.dataset, resolved.root, progress=report)
+
+
+def default_jobs(plan: Plan) -> int:
+    """Return how many stages fit on this machine's processors at once; 1 where a GPU is used."""
+    import torch
+
+    if plan.experiment.execution.device != "cpu" and torch.cuda.is_available():
+        return 1
+    return max(1, len(os.sched_getaffinity(0)) // plan.experiment.recipe.cpu_threads)
+
+
+def executor_maker(name: str, jobs: int) -> Callable[[Callable[[Event], None]], Executor]:
+    """Return what builds the executor of that name.
+
+    Raises:
+        InvalidValueError: If there is no such executor, or not yet.
+    """
+    if name == "ray":
+        raise InvalidValueError("--executor", name, "not there yet; --executor inline runs everything")
+    if name != "inline":
+        raise InvalidValueError("--executor", name, "inline")
+    if jobs < 1:
+        raise InvalidValueError("--jobs", jobs, "1 or more")
+
+    def make(listen: Callable[[Event], None]) -> Executor:
+        from gpbench.execution.inline import Inline
+        from gpbench.execution.processes import Processes
+
+        return Inline(listen) if jobs == 1 else Processes(jobs)
+
+    return make
+
+
+def jobs_of(plan: Plan, place: Place, *, keep_weights: bool) -> list[Job]:
+    """Return the distinct stages of a plan as jobs, parents first."""
+    from gpbench.execution.driver import Job
+    from gpbench.planning import requests
+
+    items = plan.stages()
+    by_index = {item.index: item for item in plan.items}
+    return [
+        Job(
+            request,
+            items[key],
+            tuple(parent for i in items[key].needs if (parent := by_index[i].key) is not None),
+        )
+        for key, request in requests(plan, place.workdir, keep_weights=keep_weights).items()
+    ]
+
+
+def execute(  # noqa: PLR0913  the parts of a run, each made elsewhere
+    plan: Plan,
+    place: Place,
+    store: Store,
+    console: Console,
+    *,
+    maker: Callable[[Callable[[Event], None]], Executor],
+    again: Again,
+    keep_weights: bool = True,
+) -> Summary:
+    """Run the plan to its end or to an interruption."""
+    from gpbench.execution.driver import Driver
+    from gpbench.execution.watch import watcher
+
+    store.record(plan)
+    with watcher(console, headline_of(plan, place)) as watching:
+        driver = Driver(store, watching, again)
+        with _interruptible(driver, console):
+            return driver.run(jobs_of(plan, place, keep_weights=keep_weights), maker)
+
+
+def headline_of(plan: Plan, place: Place) -> Callable[[Outcome, PlanItem], str]:
+    """Return what says a finished stage's result in a few words."""
+    import numpy as np
+
+    from gpbench.metrics import score_under
+
+    facts = {facts.name: facts.spec for facts in plan.datasets}
+
+    def headline(outcome: Outcome, item: PlanItem) -> str:
+        if not outcome.scores or item.dataset is None:
+            return f"loss {outcome.history[-1].loss:.3f}" if outcome.history else "no training"
+        path = place.workdir / "stages" / outcome.key / outcome.scores[0].path
+        with np.load(path, allow_pickle=False) as arrays:
+            total = arrays["counts"].sum(axis=0)
+        spec = facts[item.dataset]
+        value = score_under(total, spec.info, spec.protocol).headline(spec.protocol.metric)
+        return f"{spec.protocol.metric} {100 * value:.2f}"
+
+    return headline
+
+
+@contextmanager
+def _interruptible(driver: Driver, console: Console) -> Iterator[None]:
+    """Let the first Ctrl-C checkpoint and stop, and the second one end everything at once."""
+
+    def handle(signum: int, frame: object) -> None:  # noqa: ARG001  the signal module's signature
+        if driver.stop_wanted:
+            raise KeyboardInterrupt
+        driver.stop()
+        console.print("stopping: running stages write a checkpoint; Ctrl-C again ends at once")
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def resume_command() -> str:
+    """Return the command line that continues this run."""
+    return shlex.join(["gpbench", *sys.argv[1:]])

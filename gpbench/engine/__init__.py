@@ -1,0 +1,1 @@
+"""The one training loop of all stages, with what makes it exact and resumable."""

@@ -1,0 +1,151 @@
+"""The inline executor with more than one job: a stage per process of this machine, without Ray."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import queue
+import signal
+import threading
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Self
+
+from gpbench.core.errors import StageInterruptedError
+from gpbench.core.stage import Outcome, StageRequest
+from gpbench.engine.monitor import Beat
+from gpbench.execution.executor import Died, Ended, Event, Progressed
+
+_SPAWN = multiprocessing.get_context("spawn")  # a forked torch process may hang in its thread pool
+
+
+class Processes:
+    """Runs up to `jobs` stages at once, in worker processes that serve one stage after another."""
+
+    name = "inline"
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._idle: list[_Worker] = []
+        self._busy: list[_Worker] = []
+        self._stopped = False
+
+    @property
+    def free(self) -> int:
+        return 0 if self._stopped else self._jobs - len(self._busy)
+
+    def start(self, request: StageRequest) -> None:
+        worker = self._idle.pop() if self._idle else _Worker.spawned()
+        worker.key = request.spec.key
+        worker.pipe.send(request.to_json())
+        self._busy.append(worker)
+
+    def events(self) -> Iterable[Event]:
+        for worker in self._busy:
+            if self._stopped and not worker.told_to_stop:
+                worker.pipe.send("stop")
+                worker.told_to_stop = True
+        ready = wait([worker.pipe for worker in self._busy], timeout=1.0)
+        for worker in [worker for worker in self._busy if worker.pipe in ready]:
+            event = worker.event()
+            if isinstance(event, Ended):
+                self._busy.remove(worker)
+                self._idle.append(worker)
+            elif isinstance(event, Died):
+                self._busy.remove(worker)
+            yield event
+
+    def stop(self) -> None:
+        self._stopped = True  # told to the workers by `events`: this may be a signal handler
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for worker in self._idle + self._busy:
+            worker.process.terminate()
+            worker.process.join()
+
+
+@dataclass
+class _Worker:
+    """The driver's side of one worker process."""
+
+    process: BaseProcess
+    pipe: Connection
+    key: str = ""
+    told_to_stop: bool = False
+
+    @classmethod
+    def spawned(cls) -> _Worker:
+        mine, theirs = _SPAWN.Pipe()
+        process = _SPAWN.Process(target=_serve, args=(theirs,), daemon=True)
+        process.start()
+        theirs.close()
+        return cls(process, mine)
+
+    def event(self) -> Event:
+        """Return what the worker said; a closed pipe means that the process is gone."""
+        try:
+            kind, content = self.pipe.recv()
+        except (EOFError, ConnectionResetError):
+            self.process.join()
+            return Died(self.key, _how_it_ended(self.process.exitcode))
+        if kind == "beat":
+            return Progressed(self.key, Beat(**json.loads(content)))
+        return Ended(self.key, Outcome.from_json(content) if content else None)
+
+
+def _how_it_ended(code: int | None) -> str:
+    if code is not None and code < 0:
+        return f"its process was ended by {signal.Signals(-code).name}"
+    return f"its process ended with exit code {code}"
+
+
+class _Line:
+    """The worker's side: the stage's monitor, and the stages that come in."""
+
+    def __init__(self, pipe: Connection) -> None:
+        self._pipe = pipe
+        self._stop = threading.Event()
+        self.requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        while True:
+            try:
+                said = self._pipe.recv()
+            except (EOFError, OSError):
+                os._exit(1)  # the driver is gone: a stage without a driver would run for nobody
+            if said == "stop":
+                self._stop.set()
+            else:
+                self.requests.put(said)
+
+    def beat(self, beat: Beat) -> None:
+        self._pipe.send(("beat", json.dumps(asdict(beat))))
+
+    def stop_wanted(self) -> bool:
+        return self._stop.is_set()
+
+    def ended(self, outcome: Outcome | None) -> None:
+        self._pipe.send(("ended", outcome.to_json() if outcome else ""))
+
+
+def _serve(pipe: Connection) -> None:
+    """Run stages one after another until the driver ends this process or is gone itself."""
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C reaches the whole group: the driver decides
+    from gpbench.stages.run import run_stage  # noqa: PLC0415  torch only in workers
+
+    line = _Line(pipe)
+    while True:
+        request = StageRequest.from_json(line.requests.get())
+        try:
+            line.ended(run_stage(request, line))
+        except StageInterruptedError:
+            line.ended(None)

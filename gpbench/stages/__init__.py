@@ -1,0 +1,1 @@
+"""Stages: spec -> outcome. Each reads top to bottom like a story."""

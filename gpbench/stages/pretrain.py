@@ -1,0 +1,181 @@
+"""One phase of pre-training: source images -> task -> backbone.safetensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from gpbench import registry
+from gpbench.api import Batch, HasEma, Phase, Role, RoleBatch
+from gpbench.core.errors import ContractError, InvalidValueError
+from gpbench.core.recipe import PretrainRecipe
+from gpbench.core.seeds import derive_seed
+from gpbench.core.stage import HistoryRow, PretrainSpec, SourceSpec, StageRequest
+from gpbench.data.sampler import batch_indices
+from gpbench.data.source_images import SourceImages
+from gpbench.engine.device import pick_device, set_up
+from gpbench.engine.loop import Fetched, Trainer, Training
+from gpbench.engine.monitor import Monitor
+from gpbench.models.backbone import create_classifier, load_backbone, save_backbone
+from gpbench.stages import artefacts
+from gpbench.stages.target_images import TargetImages
+
+RoleImages = SourceImages | TargetImages
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a task is told when it is built; meets `gpbench.api.PhaseContext`."""
+
+    backbone: str
+    in_chans: int
+    num_classes: int
+    recipe: PretrainRecipe
+    seed: int
+
+    def classifier(self) -> nn.Module:
+        return create_classifier(
+            self.backbone,
+            self.in_chans,
+            self.num_classes,
+            image_px=self.recipe.crop_px,
+            drop_path=self.recipe.drop_path,
+            seed=derive_seed(self.seed, "weights"),
+        )
+
+
+def pretrain(request: StageRequest, monitor: Monitor) -> tuple[HistoryRow, ...]:
+    """Run one phase and leave the backbone's weights in the stage's folder; return the history."""
+    spec = request.spec
+    assert isinstance(spec, PretrainSpec)  # noqa: S101  the driver pairs kinds and functions
+    folder = Path(request.folder)
+    device = pick_device(request.execution.device)
+    seed = derive_seed("phase", spec.pretrain_seed, spec.position)
+    set_up(spec.numerics, derive_seed(seed, "layers"))
+
+    images = {role: _images(role, request, spec) for role in _roles(spec)}
+    task: Any = _task(spec, images, seed)
+    if spec.parent is not None:
+        _take_over(task.net, request, spec, seed)
+    _check_cuttable(task, request)
+    training = Training(
+        task=task,
+        backbone=task.net,
+        fetch=lambda step: _fetch(images, spec.recipe, step, seed),
+        steps=_steps(spec.recipe),
+        optim=spec.recipe.optim,
+        numerics=spec.numerics,
+        execution=request.execution,
+        device=device,
+        seed=derive_seed(seed, "draws"),
+        folder=folder,
+    )
+    trainer = Trainer(training, monitor)
+    history = trainer.run()
+    net = task.ema if isinstance(task, HasEma) else trainer.exported()
+    save_backbone(net, folder / artefacts.BACKBONE)
+    return tuple(history)
+
+
+def _roles(spec: PretrainSpec) -> tuple[Role, ...]:
+    return _phase(spec).roles
+
+
+def _phase(spec: PretrainSpec) -> Phase:
+    strategy = registry.load("strategies", spec.strategy.name)
+    phases = strategy.phases(strategy.params(**spec.strategy.params))
+    for phase in phases:
+        if phase.name == spec.phase:
+            return phase  # type: ignore[no-any-return]  plugins are opaque to the checker
+    raise ContractError(spec.strategy.name, f"its phases include '{spec.phase}', as when planned")
+
+
+def _images(role: Role, request: StageRequest, spec: PretrainSpec) -> RoleImages:
+    if role == "target-train":
+        return TargetImages(request)
+    source: SourceSpec = next(source for source in spec.sources if source.role == role)
+    plugin = registry.load("sources", source.source.name)
+    return SourceImages(plugin, Path(request.roots.get(role, "")), role)
+
+
+def _task(spec: PretrainSpec, images: dict[Role, RoleImages], seed: int) -> Any:
+    classes = max((each.num_classes for each in images.values()), default=0)
+    context = Context(spec.backbone, spec.in_chans, classes, spec.recipe, seed)
+    with torch.random.fork_rng(devices=[]):  # a task's own layers: the same whatever came before
+        torch.manual_seed(derive_seed(seed, "task"))
+        task = _phase(spec).task(context)
+    if not isinstance(task, nn.Module) or not isinstance(getattr(task, "net", None), nn.Module):
+        raise ContractError(
+            spec.strategy.name, "a phase's task is an nn.Module with the module `net`"
+        )
+    return task
+
+
+def _take_over(net: nn.Module, request: StageRequest, spec: PretrainSpec, seed: int) -> None:
+    bands = [band.name for band in spec.dataset.info.bands] if spec.dataset else None
+    load_backbone(
+        net,
+        Path(str(request.parent_weights)),
+        stem=spec.parent_stem,
+        bands=bands,
+        inflate=spec.inflate,
+        seed=derive_seed(seed, "stem"),
+    )
+
+
+def _steps(recipe: PretrainRecipe) -> int:
+    assert recipe.steps is not None  # noqa: S101  resolved by planning before the key was made
+    return recipe.steps
+
+
+def _check_cuttable(task: nn.Module, request: StageRequest) -> None:
+    has_batch_statistics = any(
+        isinstance(module, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001  the common base of all of them
+        for module in task.modules()
+    )
+    if request.execution.micro_batch is not None and has_batch_statistics:
+        raise InvalidValueError(
+            "execution.micro_batch",
+            request.execution.micro_batch,
+            "null for networks with batch statistics: cutting the batch would change the numbers",
+        )
+
+
+def _fetch(images: dict[Role, RoleImages], recipe: PretrainRecipe, step: int, seed: int) -> Fetched:
+    """Return a step's images of all roles, squares of `image_px` on the host."""
+    size_px = recipe.image_px or recipe.crop_px
+    host: dict[Role, tuple[NDArray[Any], NDArray[np.int64] | None]] = {}
+    for role, each in images.items():
+        order = derive_seed(seed, "order", role)
+        indices = batch_indices(each.n_images, recipe.batch, step, order)
+        labels = each.labels[indices] if each.labels is not None else None
+        host[role] = (each.batch(indices, size_px), labels)
+
+    def part(samples: slice, device: torch.device) -> Batch:
+        return Batch(
+            {role: _on_device(images[role], *host[role], samples, device) for role in host}
+        )
+
+    return Fetched(recipe.batch, part)
+
+
+def _on_device(
+    images: RoleImages,
+    pixels: NDArray[Any],
+    labels: NDArray[np.int64] | None,
+    samples: slice,
+    device: torch.device,
+) -> RoleBatch:
+    chosen = torch.from_numpy(pixels[samples]).to(device).float() / images.full_scale
+    return RoleBatch(
+        images=chosen,
+        labels=None if labels is None else torch.from_numpy(labels[samples]).to(device),
+        mean=torch.tensor(images.mean, dtype=torch.float32, device=device),
+        std=torch.tensor(images.std, dtype=torch.float32, device=device),
+    )

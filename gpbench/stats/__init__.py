@@ -1,0 +1,1 @@
+"""Tests, intervals and corrections on plain numbers. No randomness, and no scipy.stats."""

@@ -1,0 +1,19 @@
+"""The results database: what was planned, who runs what, and what came of it. The driver is its only writer."""
+
+from gpbench.store.claims import LEASE_S, Claim
+from gpbench.store.owner import Owner
+from gpbench.store.progress import FailedStage, StoreStatus
+from gpbench.store.results import Result
+from gpbench.store.rows import StoredExperiment
+from gpbench.store.store import Store
+
+__all__ = [
+    "LEASE_S",
+    "Claim",
+    "FailedStage",
+    "Owner",
+    "Result",
+    "Store",
+    "StoreStatus",
+    "StoredExperiment",
+]

@@ -1,0 +1,94 @@
+"""Published scores and claims: rows of references.csv. They are shown beside own results and never ranked with them."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, fields
+from importlib.resources import files
+from typing import Any, Literal, get_args, get_type_hints
+
+from gpbench.core.errors import DataError
+
+FILE = "references.csv"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """One published statement; every field is a column of references.csv, and text may be empty.
+
+    Raises:
+        DataError: If a word is not one of those allowed, or bounds are missing or the wrong way round.
+    """
+
+    kind: Literal["reference"]
+    role: Literal["claim", "baseline"]
+    """`claim`: of a paper that gpbench reproduces; `baseline`: a published score to read it against."""
+    paper: str
+    claim: str
+    """The statement in words."""
+    method: str
+    strategy: str
+    """The gpbench strategy that it is about; empty: none."""
+    backbone: str
+    pretraining: str
+    dataset: str
+    """The gpbench name of the dataset; empty: none or several."""
+    metric: str
+    quantity: Literal["score", "gain", "statement"]
+    low: float | None
+    """Percent points; `low` equals `high` where one value is published, both are empty for a statement."""
+    high: float | None
+    protocol: str
+    evidence: str
+    """What the value was taken from: abstract, authors' README, third-party table, ..."""
+    source: str
+    url: str
+    caveat: str
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for name in ("kind", "role", "quantity"):
+            allowed = get_args(hints[name])
+            if getattr(self, name) not in allowed:
+                raise DataError(
+                    f"{FILE}: {name} = {getattr(self, name)!r} in '{self.claim}': one of {', '.join(allowed)}"
+                )
+        has_value = self.low is not None and self.high is not None and self.low <= self.high
+        if has_value == (self.quantity == "statement"):
+            raise DataError(
+                f"{FILE}: '{self.claim}' ({self.quantity}) has low = {self.low}, high = {self.high}: "
+                "scores and gains have low <= high, statements have neither"
+            )
+
+
+def read_references() -> tuple[Reference, ...]:
+    """Return the rows of the references.csv that ships with gpbench, in its order.
+
+    Raises:
+        DataError: If a column is missing or unknown, or a value is not allowed.
+    """
+    with (files("gpbench_leaderboard") / FILE).open(encoding="utf-8", newline="") as lines:
+        return parse_references(list(csv.DictReader(lines)))
+
+
+def parse_references(rows: list[dict[str, str]]) -> tuple[Reference, ...]:
+    """Return the rows as references; see `read_references`."""
+    return tuple(_reference(row) for row in rows)
+
+
+def _reference(row: dict[str, str]) -> Reference:
+    columns = {field.name for field in fields(Reference)}
+    if set(row) != columns:
+        wrong = sorted(str(name) for name in columns ^ set(row))
+        raise DataError(f"{FILE}: missing or unknown column(s): {', '.join(wrong)}")
+    typed: dict[str, Any] = dict(row)
+    for bound in ("low", "high"):
+        typed[bound] = _number(row[bound], row["claim"])
+    return Reference(**typed)
+
+
+def _number(text: str, claim: str) -> float | None:
+    try:
+        return float(text) if text else None
+    except ValueError as error:
+        raise DataError(f"{FILE}: {text!r} in '{claim}' is not a number") from error

@@ -1,0 +1,67 @@
+"""What all tests share: real samples, system programs, no network, and slow tests last."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SAMPLES_VARIABLE = "GPBENCH_SAMPLES"
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
+    """Raise where this process connects to another machine: a test that does cannot be repeated."""
+    if event != "socket.connect":
+        return
+    connection, address = arguments
+    if connection.family in {socket.AF_INET, socket.AF_INET6} and not str(address[0]).startswith(
+        LOOPBACK
+    ):
+        message = f"tests use no network, and this one connects to {address[0]}:{address[1]}"
+        raise PermissionError(message)
+
+
+sys.addaudithook(refuse_network)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the slow tests last, so that what breaks quickly is seen quickly."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+def samples_folder(variable: str | None) -> Path:
+    """Return the folder that `variable` names; skip where it is unset, fail where it is wrong."""
+    if not variable:
+        pytest.skip(f"{SAMPLES_VARIABLE} is not set: it names a folder of real sample images")
+    folder = Path(variable)
+    if not folder.is_dir():
+        pytest.fail(f"{SAMPLES_VARIABLE} names {folder}, which is not a folder")
+    return folder
+
+
+def system_program(name: str, in_ci: str | None) -> str:
+    """Return the path of a system program; where it is absent skip, but fail in CI."""
+    path = shutil.which(name)
+    if path is None and in_ci:
+        pytest.fail(f"{name} is not installed, and CI must not skip what needs it")
+    if path is None:
+        pytest.skip(f"{name} is not installed")
+    return path
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Return the folder of real sample images."""
+    return samples_folder(os.environ.get(SAMPLES_VARIABLE))
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Return the path of the browser that site tests drive."""
+    return system_program("chromium", os.environ.get("CI"))
