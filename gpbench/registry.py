@@ -1,8 +1,8 @@
 """Names -> plugins: strategies, datasets, sources; built-in by folder, others by entry point.
 
 Listing reads files with `ast` and imports no plugin, so a module that does not import is still
-listed. The name of a built-in plugin is its file's, with `-` for `_`; a module's attribute PLUGIN is
-the plugin. Names are unique: two plugins of one name are an error that names both.
+listed. A built-in plugin has its file's name, with `-` for `_`, and is the module's attribute
+PLUGIN. Names are unique: two plugins of one name are an error that names both.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def load(kind: Kind, name: str) -> Any:
     found = index[name]
     try:
         plugin = getattr(importlib.import_module(found.module), found.attribute)
-    except Exception as error:  # noqa: BLE001  a plugin's module may raise anything; it is wrapped, traceback and all
+    except Exception as error:  # a plugin may raise anything: wrapped, with its traceback
         reason = f"{type(error).__name__}: {error}"
         raise PluginLoadError(SINGULAR[kind], name, found.where, reason) from error
     _check(kind, name, plugin)

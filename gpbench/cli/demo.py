@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from gpbench.cli import options
-from gpbench.cli.output import stderr, stdout
 from gpbench.cli.run import place_of, report, run_plan
 from gpbench.cli.session import plan_experiment
 
@@ -23,13 +22,13 @@ def demo(
     limit: Annotated[
         int | None, typer.Option(help="Trial: at most N fine-tunings, in an experiment of its own.")
     ] = None,
-    workdir: Annotated[
-        Path, typer.Option(help="Where stages, database and site go.")
-    ] = Path("gpbench-demo"),
+    workdir: Annotated[Path, typer.Option(help="Where stages, database and site go.")] = Path(
+        "gpbench-demo"
+    ),
     format_: options.Format = options.DataFormat.table,
-    verbose: options.Verbose = 0,  # noqa: ARG001  acts by its callback
-    debug: options.Debug = False,  # noqa: ARG001  read by main
-    no_color: options.NoColor = False,  # noqa: ARG001  acts by its callback
+    verbose: options.Verbose = 0,
+    debug: options.Debug = False,
+    no_color: options.NoColor = False,
 ) -> None:
     """Pre-train, fine-tune, score, compare and publish on a small synthetic world."""
     from gpbench.config import config_folder

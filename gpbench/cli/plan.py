@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+from gpbench.cli import experiment_options as flags
 from gpbench.cli import options
+from gpbench.cli.experiment_options import experiment_flags
 from gpbench.cli.output import print_json, print_table, stdout
-from gpbench.cli.run import experiment_flags, place_of
+from gpbench.cli.run import place_of
 from gpbench.cli.session import Place, plan_experiment
 
 if TYPE_CHECKING:
@@ -20,49 +22,30 @@ app = typer.Typer()
 
 @app.command()
 def plan(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Experiment file (YAML).")
-    ] = None,
-    strategy: Annotated[
-        list[str] | None, typer.Option("--strategy", "-s", help="Strategies: names, globs, all.")
-    ] = None,
-    backbone: Annotated[
-        list[str] | None, typer.Option("--backbone", "-b", help="timm backbones.")
-    ] = None,
-    datasets: Annotated[
-        list[str] | None, typer.Option("--datasets", "-d", help="Datasets: names, globs, all.")
-    ] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option("--source", help="[ROLE=]NAME[root=DIR]: where pre-training images lie."),
-    ] = None,
-    seeds: Annotated[str | None, typer.Option(help="Fine-tunings per pre-training.")] = None,
-    pretrain_seeds: Annotated[str | None, typer.Option(help="Pre-trainings per strategy.")] = None,
-    label_fraction: Annotated[
-        str | None, typer.Option(help="Shares of labelled training images, such as 0.1,1.")
-    ] = None,
-    recipe: Annotated[str | None, typer.Option(help="Training recipe.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A path of the experiment file: finetune.steps=100."),
-    ] = None,
-    data_root: Annotated[
-        list[str] | None, typer.Option(help="NAME=DIR: where a dataset or source lies.")
-    ] = None,
+    config: flags.Config = None,
+    strategy: flags.Strategies = None,
+    backbone: flags.Backbones = None,
+    datasets: flags.Datasets = None,
+    source: flags.Sources = None,
+    seeds: flags.Seeds = None,
+    pretrain_seeds: flags.PretrainSeeds = None,
+    label_fraction: flags.LabelFraction = None,
+    recipe: flags.RecipeName = None,
+    set_: flags.Settings = None,
+    data_root: flags.DataRoots = None,
+    experiment: flags.Name = None,
+    limit: flags.Limit = None,
+    allow_partial: flags.AllowPartial = False,
     workdir: options.Workdir = None,
     db: options.Db = None,
-    experiment: Annotated[
-        str | None, typer.Option(help="Name of the experiment.  [the file's stem, else a hash]")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Trial: at most N fine-tunings.")] = None,
     format_: options.Format = options.DataFormat.table,
-    verbose: options.Verbose = 0,  # noqa: ARG001  acts by its callback
-    debug: options.Debug = False,  # noqa: ARG001  read by main
-    no_color: options.NoColor = False,  # noqa: ARG001  acts by its callback
+    verbose: options.Verbose = 0,
+    debug: options.Debug = False,
+    no_color: options.NoColor = False,
 ) -> None:
     """Show what `run` would do, what it costs and what it can show."""
-    flags = experiment_flags(locals())
-    planned = plan_experiment(config, flags, require_data=False)
+    asked = experiment_flags(locals())
+    planned = plan_experiment(config, asked, require_data=False)
     show_plan(planned, place_of(workdir, db), format_)
 
 

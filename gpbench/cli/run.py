@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gpbench.cli import experiment_options as flags
 from gpbench.cli import options
+from gpbench.cli.experiment_options import experiment_flags
 from gpbench.cli.output import print_json, print_table, stderr
 from gpbench.cli.session import (
     Place,
@@ -62,7 +64,7 @@ class Finished:
         return 3 if self.summary.failed or self.summary.blocked else 0
 
 
-def run_plan(  # noqa: PLR0913  the parts of a run
+def run_plan(
     plan: Plan,
     place: Place,
     *,
@@ -91,37 +93,20 @@ def run_plan(  # noqa: PLR0913  the parts of a run
 
 @app.command()
 def run(
-    config: Annotated[
-        Path | None, typer.Option("--config", "-c", help="Experiment file (YAML).")
-    ] = None,
-    strategy: Annotated[
-        list[str] | None, typer.Option("--strategy", "-s", help="Strategies: names, globs, all.")
-    ] = None,
-    backbone: Annotated[
-        list[str] | None, typer.Option("--backbone", "-b", help="timm backbones.")
-    ] = None,
-    datasets: Annotated[
-        list[str] | None, typer.Option("--datasets", "-d", help="Datasets: names, globs, all.")
-    ] = None,
-    source: Annotated[
-        list[str] | None,
-        typer.Option("--source", help="[ROLE=]NAME[root=DIR]: where pre-training images lie."),
-    ] = None,
-    seeds: Annotated[
-        str | None, typer.Option(help="Fine-tunings per pre-training: 5, 0-4, 1,7 or 7-7.")
-    ] = None,
-    pretrain_seeds: Annotated[str | None, typer.Option(help="Pre-trainings per strategy.")] = None,
-    label_fraction: Annotated[
-        str | None, typer.Option(help="Shares of labelled training images, such as 0.1,1.")
-    ] = None,
-    recipe: Annotated[str | None, typer.Option(help="Training recipe.")] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="A path of the experiment file: finetune.steps=100."),
-    ] = None,
-    data_root: Annotated[
-        list[str] | None, typer.Option(help="NAME=DIR: where a dataset or source lies.")
-    ] = None,
+    config: flags.Config = None,
+    strategy: flags.Strategies = None,
+    backbone: flags.Backbones = None,
+    datasets: flags.Datasets = None,
+    source: flags.Sources = None,
+    seeds: flags.Seeds = None,
+    pretrain_seeds: flags.PretrainSeeds = None,
+    label_fraction: flags.LabelFraction = None,
+    recipe: flags.RecipeName = None,
+    set_: flags.Settings = None,
+    data_root: flags.DataRoots = None,
+    experiment: flags.Name = None,
+    limit: flags.Limit = None,
+    allow_partial: flags.AllowPartial = False,
     executor: Annotated[ExecutorName, typer.Option(help="What runs the stages.")] = (
         ExecutorName.inline
     ),
@@ -131,12 +116,6 @@ def run(
     ] = None,
     workdir: options.Workdir = None,
     db: options.Db = None,
-    experiment: Annotated[
-        str | None, typer.Option(help="Name of the experiment.  [the file's stem, else a hash]")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Trial: at most N fine-tunings, in an experiment of its own.")
-    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show the plan and stop: `gpbench plan`.")
     ] = False,
@@ -150,19 +129,18 @@ def run(
     max_retries: Annotated[
         int, typer.Option(min=0, help="Restarts of a stage whose process died.")
     ] = 2,
-    keep_weights: Annotated[Keep, typer.Option(help="Fine-tuned weights that are kept.")] = Keep.all,
-    allow_partial: Annotated[
-        bool, typer.Option("--allow-partial", help="Accept incomplete datasets.")
-    ] = False,
+    keep_weights: Annotated[
+        Keep, typer.Option(help="Fine-tuned weights that are kept.")
+    ] = Keep.all,
     format_: options.Format = options.DataFormat.table,
-    verbose: options.Verbose = 0,  # noqa: ARG001  acts by its callback
-    debug: options.Debug = False,  # noqa: ARG001  read by main
-    no_color: options.NoColor = False,  # noqa: ARG001  acts by its callback
+    verbose: options.Verbose = 0,
+    debug: options.Debug = False,
+    no_color: options.NoColor = False,
 ) -> None:
     """Pre-train, fine-tune and score an experiment; the same command again continues it."""
-    flags = experiment_flags(locals())
+    asked = experiment_flags(locals())
     place = place_of(workdir, db)
-    plan = plan_experiment(config, flags, require_data=not dry_run)
+    plan = plan_experiment(config, asked, require_data=not dry_run)
     if dry_run:
         from gpbench.cli.plan import show_plan
 
@@ -187,32 +165,6 @@ def place_of(workdir: Path | None, db: str | None) -> Place:
     """Return where a command works, from its flags and the environment."""
     folder = options.workdir_path(workdir)
     return Place(folder, options.database_url(db, folder))
-
-
-EXPERIMENT_FLAGS = {
-    "strategy": "strategies",
-    "backbone": "backbones",
-    "datasets": "datasets",
-    "source": "sources",
-    "seeds": "seeds",
-    "pretrain_seeds": "pretrain_seeds",
-    "label_fraction": "label_fraction",
-    "recipe": "recipe",
-    "set_": "set",
-    "data_root": "data_root",
-    "experiment": "experiment",
-    "limit": "limit",
-    "allow_partial": "allow_partial",
-}
-
-
-def experiment_flags(given: dict[str, Any]) -> dict[str, Any]:
-    """Return the flags that describe the experiment and were given, by their names in config."""
-    return {
-        name: given[flag]
-        for flag, name in EXPERIMENT_FLAGS.items()
-        if given.get(flag) not in (None, [], False)
-    }
 
 
 def report(finished: Finished, format_: options.DataFormat) -> None:
@@ -256,7 +208,9 @@ def _print_results(document: dict[str, Any]) -> None:
             row["backbone"],
             row["dataset"],
             f"{row['label_fraction']:g}",
-            "/".join("-" if s is None else str(s) for s in (row["pretrain_seed"], row["finetune_seed"])),
+            "/".join(
+                "-" if s is None else str(s) for s in (row["pretrain_seed"], row["finetune_seed"])
+            ),
             row["metric"],
             f"{row['value']:.2f}",
             f"{row['majority']:.2f}",

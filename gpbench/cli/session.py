@@ -128,7 +128,9 @@ def executor_maker(name: str, jobs: int) -> Callable[[Callable[[Event], None]], 
         InvalidValueError: If there is no such executor, or not yet.
     """
     if name == "ray":
-        raise InvalidValueError("--executor", name, "not there yet; --executor inline runs everything")
+        raise InvalidValueError(
+            "--executor", name, "not there yet; --executor inline runs everything"
+        )
     if name != "inline":
         raise InvalidValueError("--executor", name, "inline")
     if jobs < 1:
@@ -160,7 +162,7 @@ def jobs_of(plan: Plan, place: Place, *, keep_weights: bool) -> list[Job]:
     ]
 
 
-def execute(  # noqa: PLR0913  the parts of a run, each made elsewhere
+def execute(
     plan: Plan,
     place: Place,
     store: Store,
@@ -206,7 +208,7 @@ def headline_of(plan: Plan, place: Place) -> Callable[[Outcome, PlanItem], str]:
 def _interruptible(driver: Driver, console: Console) -> Iterator[None]:
     """Let the first Ctrl-C checkpoint and stop, and the second one end everything at once."""
 
-    def handle(signum: int, frame: object) -> None:  # noqa: ARG001  the signal module's signature
+    def handle(signum: int, frame: object) -> None:
         if driver.stop_wanted:
             raise KeyboardInterrupt
         driver.stop()

@@ -17,9 +17,9 @@ def status(
     db: options.Db = None,
     experiment: options.ExperimentName = None,
     format_: options.Format = options.DataFormat.table,
-    verbose: options.Verbose = 0,  # noqa: ARG001  acts by its callback
-    debug: options.Debug = False,  # noqa: ARG001  read by main
-    no_color: options.NoColor = False,  # noqa: ARG001  acts by its callback
+    verbose: options.Verbose = 0,
+    debug: options.Debug = False,
+    no_color: options.NoColor = False,
 ) -> None:
     """Show how far the experiments of a working directory are, and what failed."""
     from gpbench.store import Store

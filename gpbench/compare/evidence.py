@@ -1,49 +1,23 @@
 """How much of a difference is chance: what varies independently, and at which level. Pure.
 
 The unit of a claim about a strategy is the pre-training: its fine-tunings are averaged first, and a
-pre-training that several datasets share is one draw (docs/statistics.md). With one pre-training in
-an arm only these pre-trained models can be compared: level `checkpoint`.
+pre-training that several datasets share is one draw. With one pre-training in an arm only these
+pre-trained models can be compared: level `checkpoint`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gpbench.compare.cell import Cell, mean
 from gpbench.compare.comparison import Level
 from gpbench.core.errors import ComparisonError
+from gpbench.stats.effect import a12
 from gpbench.stats.satterthwaite import Term, TTest, t_test, unit_term
 
 FOR_AN_INTERVAL, FOR_A_VERDICT = 2, 3
 """Units per arm."""
-CHECKPOINT = (
-    "these pre-trained models; another pre-training of the same strategy may differ"
-)
-
-
-@dataclass(frozen=True)
-class Share:
-    """What one arm adds to the variance of a difference.
-
-    No `terms`: it is unknown. Not `decisive`: too few units for a verdict. `limit` says why.
-    """
-
-    level: Level
-    terms: tuple[Term, ...]
-    decisive: bool
-    limit: str = ""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """A difference in percent points; `test` None: `reason` says why there is none."""
-
-    difference: float
-    level: Level
-    test: TTest | None
-    decisive: bool
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -54,32 +28,86 @@ class Side:
     cells: tuple[Cell, ...]
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Independent values, and the weight of their mean in the arm's mean."""
+
+    values: tuple[float, ...]
+    weight: float
+
+    @property
+    def term(self) -> Term:
+        return unit_term(self.values, self.weight)
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one arm adds to the variance of a difference.
+
+    No `samples`: it is unknown. Not `decisive`: too few units for a verdict. `remark` says why, and
+    why the level is not `strategy`.
+    """
+
+    level: Level
+    samples: tuple[Sample, ...]
+    decisive: bool
+    remark: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A difference in percent points; `test` None: `reason` says why there is none.
+
+    `method` and `a12` go with the test; `a12` only where each arm is one sample. `constant` names
+    an arm whose values are all the same.
+    """
+
+    difference: float | None
+    level: Level
+    reason: str
+    decisive: bool = False
+    test: TTest | None = None
+    method: str | None = None
+    a12: float | None = None
+    constant: str | None = None
+
+
 def weigh(candidate: Side, baseline: Side, asked: Level | None, alpha: float) -> Evidence:
     """Return the mean over datasets of the candidate's gain, with what speaks for it."""
     difference = mean(c.mean for c in candidate.cells) - mean(c.mean for c in baseline.cells)
-    shares = [share(side, asked) for side in (candidate, baseline)]
-    level = "checkpoint" if any(s.level == "checkpoint" for s in shares) else "strategy"
-    reason = "; ".join(s.limit for s in shares if s.limit)
-    decisive = all(s.decisive for s in shares)
-    if not all(s.terms for s in shares):
-        return Evidence(difference, level, None, decisive=False, reason=reason)
+    sides = (candidate, baseline)
+    shares = [share(side, asked) for side in sides]
+    level: Level = "checkpoint" if any(s.level == "checkpoint" for s in shares) else "strategy"
+    unknown = Evidence(difference, level, "; ".join(s.remark for s in shares if s.remark))
+    if not all(s.samples for s in shares):
+        return unknown
+    terms = [[sample.term for sample in s.samples] for s in shares]
     try:
-        test = t_test(difference, [term for s in shares for term in s.terms], alpha)
+        test = t_test(difference, [*terms[0], *terms[1]], alpha)
     except ComparisonError as error:
-        return Evidence(difference, level, None, decisive=False, reason=str(error))
-    return Evidence(difference, level, test, decisive, reason)
+        return replace(unknown, reason=str(error))
+    single = all(len(s.samples) == 1 for s in shares)
+    still = [side.arm for side, own in zip(sides, terms, strict=True) if not any(t.variance for t in own)]
+    return replace(
+        unknown,
+        decisive=all(s.decisive for s in shares),
+        test=test,
+        method="welch" if single else "satterthwaite",
+        a12=a12(shares[0].samples[0].values, shares[1].samples[0].values) if single else None,
+        constant=still[0] if still else None,
+    )
 
 
 def share(side: Side, asked: Level | None) -> Share:
     """Return what an arm adds to the variance of its mean over the datasets of its cells."""
     parts = [_part(side.arm, group, len(side.cells), asked) for group in grouped(side.cells)]
-    complete = all(part.terms for part in parts)
-    limits = sorted({part.limit for part in parts if part.limit})
+    complete = all(part.samples for part in parts)
+    remarks = sorted({part.remark for part in parts if part.remark})
     return Share(
         "checkpoint" if any(part.level == "checkpoint" for part in parts) else "strategy",
-        tuple(term for part in parts for term in part.terms) if complete else (),
+        tuple(sample for part in parts for sample in part.samples) if complete else (),
         all(part.decisive for part in parts),
-        limits[0] if limits else "",
+        remarks[0] if remarks else "",
     )
 
 
@@ -101,43 +129,43 @@ def unit_means(group: Sequence[Cell]) -> tuple[float, ...]:
 
 
 def _part(arm: str, group: tuple[Cell, ...], datasets: int, asked: Level | None) -> Share:
+    """Return the share of cells that vary together, out of so many datasets."""
     pretrains = any(cell.pretrains for cell in group)
     values = unit_means(group)
-    if pretrains and (
-        asked == "checkpoint" or (asked is None and len(values) < FOR_AN_INTERVAL)
-    ):
+    few = "" if len(values) >= FOR_A_VERDICT else _few(arm, len(values), group)
+    if pretrains and asked == "checkpoint":
         return _checkpoint(arm, group, datasets)
-    weight = len(group) / datasets
-    terms = (unit_term(values, weight),) if len(values) >= FOR_AN_INTERVAL else ()
-    decisive = len(values) >= FOR_A_VERDICT
-    limit = "" if decisive else _too_few(arm, len(values), "pre-training" if pretrains else "run")
+    if pretrains and asked is None and len(values) < FOR_AN_INTERVAL:
+        fixed = _checkpoint(arm, group, datasets)
+        return replace(fixed, remark="; ".join(filter(None, [few, fixed.remark])))
     level: Level = asked or "strategy"
-    return Share(level, terms, decisive, limit)
+    if len(values) < FOR_AN_INTERVAL:
+        remark = f"{few}: an interval needs {FOR_AN_INTERVAL}, a verdict {FOR_A_VERDICT}"
+        return Share(level, (), decisive=False, remark=remark)
+    sample = Sample(values, len(group) / datasets)
+    remark = few and f"{few}: enough for an interval, a verdict needs {FOR_A_VERDICT}"
+    return Share(level, (sample,), not few, remark)
 
 
 def _checkpoint(arm: str, group: tuple[Cell, ...], datasets: int) -> Share:
     """Return the share of fixed pre-trained models: only their fine-tunings vary, independently."""
-    terms: list[Term] = []
+    samples: list[Sample] = []
     decisive = True
     for cell in group:
         fine_tunings = cell.units.values()
-        least = min(len(values) for values in fine_tunings)
-        if least < FOR_AN_INTERVAL:
-            limit = (
-                f"a pre-training of {arm} was fine-tuned once on {cell.dataset}: how much "
-                "fine-tunings vary is unknown. Two trained models, not two strategies"
-            )
-            return Share("checkpoint", (), decisive=False, limit=limit)
+        if min(map(len, fine_tunings)) < FOR_AN_INTERVAL:
+            remark = f"{arm} was fine-tuned once: how much fine-tunings vary is unknown"
+            return Share("checkpoint", (), decisive=False, remark=remark)
         weight = 1 / (datasets * len(fine_tunings))
-        parts = [unit_term(values, weight) for values in fine_tunings]
-        decisive = decisive and sum(part.df for part in parts) >= FOR_A_VERDICT - 1
-        terms.extend(parts)
-    limit = "" if decisive else _too_few(arm, FOR_AN_INTERVAL, "fine-tuning")
-    return Share("checkpoint", tuple(terms), decisive, limit)
+        samples.extend(Sample(values, weight) for values in fine_tunings)
+        degrees = sum(len(values) - 1 for values in fine_tunings)
+        decisive = decisive and degrees >= FOR_A_VERDICT - 1
+    remark = "" if decisive else f"{arm} has 2 fine-tunings: a verdict needs {FOR_A_VERDICT}"
+    return Share("checkpoint", tuple(samples), decisive, remark)
 
 
-def _too_few(arm: str, count: int, unit: str) -> str:
-    have = f"{arm} has {count} {unit}{'' if count == 1 else 's'}"
-    if count < FOR_AN_INTERVAL:
-        return f"{have}: an interval needs {FOR_AN_INTERVAL}, a verdict {FOR_A_VERDICT}"
-    return f"{have}: enough for an interval, a verdict needs {FOR_A_VERDICT}"
+def _few(arm: str, count: int, group: Sequence[Cell]) -> str:
+    unit = "pre-training" if any(cell.pretrains for cell in group) else "run"
+    everywhere = all(len(cell.units) == count for cell in group)
+    where = "" if everywhere else f" with results on all of {', '.join(c.dataset for c in group)}"
+    return f"{arm} has {count} {unit}{'' if count == 1 else 's'}{where}"

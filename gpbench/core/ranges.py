@@ -1,4 +1,4 @@
-"""Ranges declared beside the fields of a dataclass: `lr: float = field(metadata=POSITIVE)`. Pure."""
+"""Ranges beside the fields of a dataclass: `lr: float = field(metadata=POSITIVE)`. Pure."""
 
 from __future__ import annotations
 

@@ -40,14 +40,11 @@ def build_optimiser(
 
 
 def _backbone_groups(backbone: nn.Module, optim: Optimisation) -> list[dict[str, Any]]:
-    undecayed: Any = getattr(backbone, "no_weight_decay", set)
+    listed: Any = getattr(backbone, "no_weight_decay", set)
+    common = {"weight_decay": optim.weight_decay, "no_weight_decay_list": listed()}
     if optim.layer_decay is None:
-        return list(param_groups_weight_decay(backbone, optim.weight_decay, undecayed()))
-    return list(
-        param_groups_layer_decay(
-            backbone, optim.weight_decay, undecayed(), layer_decay=optim.layer_decay
-        )
-    )
+        return list(param_groups_weight_decay(backbone, **common))
+    return list(param_groups_layer_decay(backbone, **common, layer_decay=optim.layer_decay))
 
 
 def _other_groups(

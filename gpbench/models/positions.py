@@ -5,6 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from timm.layers import (
+    resample_abs_pos_embed,
+    resample_abs_pos_embed_nhwc,
+    resize_rel_pos_bias_table,
+)
 from torch import Tensor, nn
 
 ABSOLUTE, RELATIVE = "pos_embed", "relative_position_bias_table"
@@ -25,11 +30,6 @@ def resampled(model: nn.Module, name: str, trained: Tensor, shape: tuple[int, ..
 
 
 def _absolute(model: Any, trained: Tensor, shape: tuple[int, ...]) -> Tensor:
-    from timm.layers import (  # noqa: PLC0415  costs a second: only where sizes differ
-        resample_abs_pos_embed,
-        resample_abs_pos_embed_nhwc,
-    )
-
     if trained.shape[-1] != shape[-1]:
         return trained
     if trained.ndim == 4:
@@ -47,14 +47,8 @@ def _absolute(model: Any, trained: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 
 def _relative(attention: Any, trained: Tensor, shape: tuple[int, ...]) -> Tensor:
-    from timm.layers import (  # noqa: PLC0415  costs a second: only where sizes differ
-        resize_rel_pos_bias_table,
-    )
-
     window = getattr(attention, "window_size", None)
     if window is None:
         return trained
-    table: Tensor = resize_rel_pos_bias_table(
-        trained, new_window_size=window, new_bias_shape=shape
-    )
+    table: Tensor = resize_rel_pos_bias_table(trained, new_window_size=window, new_bias_shape=shape)
     return table

@@ -57,7 +57,7 @@ def read_image(path: Path) -> NDArray[Any]:
     """
     head = head_of(path)
     if head.startswith(TIFF_SIGNATURES):
-        pixels = _bands_last(*read_tiff(path), path)
+        pixels = _tiff_bands(path)
     elif _is_deep_colour_png(head):
         pixels = _deep_colour_png(path)
     else:
@@ -109,11 +109,15 @@ def read_picture(path: Path, *, keep_indices: bool) -> NDArray[Any]:
         raise DataError(f"{path} cannot be decoded, is it damaged? {error}") from error
 
 
-def read_tiff(path: Path) -> tuple[NDArray[Any], str]:
-    """Return the first picture of a TIFF at full size, and a letter per axis: Y, X, others."""
+def read_tiff(path: Path) -> tuple[NDArray[Any], str, NDArray[np.uint8] | None]:
+    """Return the first picture of a TIFF at full size, one letter per axis, its colour table.
+
+    The letters are Y and X for rows and columns; the table is (values, 3), None where there is none.
+    """
     try:
         with tifffile.TiffFile(path) as tiff:
             series = tiff.series[0]
+            table = series.keyframe.colormap
             pixels, axes = series.asarray(), series.axes
     except (*DECODER_ERRORS, tifffile.TiffFileError) as error:
         if "imagecodecs" in str(error):
@@ -121,7 +125,7 @@ def read_tiff(path: Path) -> tuple[NDArray[Any], str]:
                 "imagecodecs", f"the compression of {path}", "pip install imagecodecs"
             ) from error
         raise DataError(f"{path} cannot be decoded, is it damaged? {error}") from error
-    return pixels, axes
+    return pixels, axes, None if table is None else (table.T >> 8).astype(np.uint8)
 
 
 def _plain_mode(picture: Image.Image) -> str:
@@ -145,16 +149,17 @@ def _deep_colour_png(path: Path) -> NDArray[Any]:
     return np.asarray(pixels)[:, :, order]
 
 
-def _bands_last(pixels: NDArray[Any], axes: str, path: Path) -> NDArray[Any]:
-    others = [i for i, axis in enumerate(axes) if axis not in "YX" and pixels.shape[i] > 1]
+def _tiff_bands(path: Path) -> NDArray[Any]:
+    pixels, axes, colours = read_tiff(path)
+    if colours is not None:
+        pixels, axes = colours[pixels], f"{axes}S"
+    others = [n for n, axis in zip(pixels.shape, axes, strict=True) if axis not in "YX" and n > 1]
     if len(others) > 1 or axes.count("Y") != 1 or axes.count("X") != 1:
         raise DataError(
             f"{path} has axes {axes} of sizes {pixels.shape}; an image has rows, columns and bands"
         )
-    bands = others[0] if others else next((i for i, a in enumerate(axes) if a not in "YX"), None)
-    if bands is not None:
-        pixels = np.moveaxis(pixels, bands, -1)
-    return pixels.reshape(*(n for n in pixels.shape[:-1] if n > 1), pixels.shape[-1])
+    pixels = np.moveaxis(pixels, (axes.index("Y"), axes.index("X")), (0, 1))
+    return pixels.reshape(*pixels.shape[:2], -1)
 
 
 def _as_kept_dtype(pixels: NDArray[Any], path: Path) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""The results database: what was planned, who runs what, and what came of it. The driver is its only writer."""
+"""The results database: plans, who runs what, what came of it. The driver is its only writer."""
 
 from gpbench.store.claims import LEASE_S, Claim
 from gpbench.store.owner import Owner

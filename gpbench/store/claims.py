@@ -1,4 +1,4 @@
-"""Who may run a stage: claims, signs of life, and how a stage is handed back. Inside a caller's transaction."""
+"""Who may run a stage: claims, signs of life, hand-backs. Inside a caller's transaction."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from gpbench.core.errors import StoreError
@@ -20,8 +20,8 @@ BATCH = 500
 """Keys per statement: databases limit the number of parameters."""
 
 Claim = Literal["claimed", "done", "failed", "running", "blocked"]
-"""`claimed`: run it. Else leave it: it is done; it failed and may not be repeated; another process runs it or its
-parent; its parent is not done."""
+"""`claimed`: run it. Else leave it: it is done; it failed and may not be repeated; another process
+runs it or its parent; its parent is not done."""
 
 
 def batches(keys: Collection[str]) -> list[Sequence[str]]:
@@ -40,7 +40,7 @@ def holder(stage: StageRow) -> Owner | None:
 
 
 def present_state(stage: StageRow) -> State:
-    """Return the state; a stage whose owner is gone, or silent for longer than the lease, is pending."""
+    """Return the state; a running stage whose owner is gone, or silent for too long, is pending."""
     owner = holder(stage)
     if stage.state != "running" or owner is None:
         return stage.state
@@ -116,7 +116,7 @@ def known_stage(session: Session, key: str) -> StageRow:
     Raises:
         StoreError: If no recorded plan has it.
     """
-    stage = session.get(StageRow, key)
+    stage = session.get(StageRow, key, with_for_update=True)
     if stage is None:
         raise StoreError(f"stage {key} is in no recorded plan: record the plan before it is run")
     return stage
@@ -127,9 +127,7 @@ NOBODY: dict[str, None] = dict.fromkeys(
 )
 
 
-def _refusal(
-    session: Session, stage: StageRow, *, retry_failed: bool, force: bool
-) -> Claim | None:
+def _refusal(session: Session, stage: StageRow, *, retry_failed: bool, force: bool) -> Claim | None:
     state = present_state(stage)
     if state == "running":
         return "running"
@@ -143,7 +141,7 @@ def _refusal(
     return "running" if parent and present_state(parent) == "running" else "blocked"
 
 
-def _held_by(owner: Owner) -> tuple[object, ...]:
+def _held_by(owner: Owner) -> tuple[ColumnElement[bool], ...]:
     return (
         StageRow.state == "running",
         StageRow.owner_host == owner.host,

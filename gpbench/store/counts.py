@@ -51,7 +51,7 @@ def read_scored(folder: Path, scored: ScoredVariant, images: Sequence[str]) -> P
             names, counts = file["images"], file["counts"]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise _broken(path, f"cannot be read ({error})") from error
-    square = counts.ndim == 3 and counts.shape[1] == counts.shape[2] > 0  # noqa: PLR2004  (N, C, C)
+    square = counts.ndim == 3 and counts.shape[1] == counts.shape[2] > 0
     if counts.dtype != np.int64 or not square:
         raise _broken(path, f"'counts' is {counts.dtype} {counts.shape}, not int64 (N, C, C)")
     if names.dtype.kind != "U" or names.shape != counts.shape[:1]:

@@ -1,4 +1,4 @@
-"""From a URL to an engine: files, journals and locks of SQLite, and sentences for what can go wrong."""
+"""From a URL to an engine: files, journals and locks of SQLite, sentences for what can go wrong."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ BUSY_S = 30.0
 """How long a statement waits for another process to finish its transaction."""
 _LOCAL_FUSE = "fuseblk"
 _NETWORK = frozenset(
-    "9p afs beegfs ceph cifs coda glusterfs gpfs lustre nfs nfs4 ocfs2 panfs smb2 smb3 smbfs virtiofs".split()  # noqa: SIM905  a list of 16 strings would take 16 lines
+    {"9p", "afs", "beegfs", "ceph", "cifs", "coda", "glusterfs", "gpfs", "lustre", "nfs", "nfs4"}
+    | {"ocfs2", "panfs", "smb2", "smb3", "smbfs", "virtiofs"}
 )
 _OTHER = "choose another --db or --workdir"
 _SQLITE_PROBLEMS = {
@@ -38,10 +39,11 @@ _SQLITE_PROBLEMS = {
 
 @dataclass(frozen=True)
 class Location:
-    """Where a database is: `path` for a file of SQLite, and how it is named in messages (no password)."""
+    """Where a database is, and how messages name it (without a password)."""
 
     url: URL
     path: Path | None
+    """The file, where it is SQLite's."""
     shown: str
 
 
@@ -80,7 +82,7 @@ def connect(location: Location, *, read_only: bool) -> Engine:
 
 @contextmanager
 def told(shown: str) -> Iterator[None]:
-    """Turn what a database cannot do here into a StoreError of one sentence; mistakes of gpbench pass through."""
+    """Turn what a database cannot do into a StoreError of one sentence; other mistakes pass."""
     try:
         yield
     except DatabaseError as error:
@@ -98,7 +100,7 @@ def writing(engine: Engine) -> Engine:
 
 
 def settle_journal(engine: Engine, path: Path) -> None:
-    """Put a database file into WAL mode, or out of it where its file system is shared over a network."""
+    """Put a database file into WAL mode, or out of it on a network file system."""
     wanted = "delete" if is_network(file_system(path)) else "wal"
     deadline = time.monotonic() + BUSY_S
     with engine.connect() as connection:
@@ -115,7 +117,7 @@ def settle_journal(engine: Engine, path: Path) -> None:
 
 
 def file_system(path: Path, mounts: str | None = None) -> str:
-    """Return the type of the file system that holds `path`, by the text of /proc/mounts; "" where unknown."""
+    """Return the type of `path`'s file system by the text of /proc/mounts; "" where unknown."""
     if mounts is None:
         try:
             mounts = Path("/proc/mounts").read_text()
@@ -125,7 +127,7 @@ def file_system(path: Path, mounts: str | None = None) -> str:
     for line in mounts.splitlines():
         _, folder, kind, *_ = line.split(" ")
         folder = re.sub(r"\\(\d{3})", lambda match: chr(int(match[1], 8)), folder)
-        if len(folder) >= best and place.is_relative_to(folder):  # of equals the last hides the rest
+        if len(folder) >= best and place.is_relative_to(folder):  # of equals the last counts
             best, found = len(folder), kind
     return found
 
@@ -146,7 +148,7 @@ def _sqlite_engine(url: URL, path: Path, *, read_only: bool) -> Engine:
             connection.close()
             if path.with_name(f"{path.name}-wal").exists():
                 raise
-            # WAL needs files beside the database; a folder that cannot have them has no writer either
+            # WAL needs files beside the database; where they cannot be made, nobody writes
             connection = _opened(path, "mode=ro&immutable=1")
         connection.execute("PRAGMA query_only=ON")
         return connection

@@ -147,7 +147,7 @@ class EnvironmentRow(Base):
 
 
 class ScoreRow(Base):
-    """One way of predicting the test images with a fine-tuned network; the numbers are in `confusion`."""
+    """One way of predicting the test images with a network; the numbers are in `confusion`."""
 
     __tablename__ = "score"
     __table_args__ = (UniqueConstraint("stage_key", "variant", "evaluation"),)
@@ -160,7 +160,7 @@ class ScoreRow(Base):
 
 
 class ImageRow(Base):
-    """A scored image as it was when it was scored: never changed, shared by all scores that saw the same facts."""
+    """A scored image as it was then: never changed, shared by all scores that saw these facts."""
 
     __tablename__ = "image"
 
@@ -174,7 +174,7 @@ class ImageRow(Base):
 
 
 class ConfusionRow(Base):
-    """Pixel counts of one image: zlib of C x C little-endian int64, rows true classes, columns predicted ones."""
+    """Pixel counts of one image: zlib of C x C little-endian int64; rows true, columns guessed."""
 
     __tablename__ = "confusion"
 

@@ -1,4 +1,4 @@
-"""Who runs a stage: one process of one host, and whether it is still there. Standard library only."""
+"""Who runs a stage: a process of a host, and whether it is still there. Imports stdlib only."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _DEAD_STATES = frozenset("ZXx")
 
 @dataclass(frozen=True)
 class Owner:
-    """A process that no other process can be taken for: not one of another host or container, nor a reused pid."""
+    """A process, not to be taken for one of another host or container, nor for a reused pid."""
 
     host: str
     boot: str
-    """Boot id of the kernel and the pid namespace (containers of one host number their processes anew)."""
+    """Boot id of the kernel, and pid namespace: containers of one host count processes anew."""
     pid: int
     started: int
     """Start of the process in clock ticks since boot; 0 where the system does not tell."""
@@ -30,7 +30,7 @@ class Owner:
         return cls(socket.gethostname(), _boot(), os.getpid(), started)
 
     def presence(self) -> Presence:
-        """Return whether the process lives, as seen from here; `unknown` for other hosts and containers."""
+        """Return whether the process lives; `unknown` for other hosts and containers."""
         if (self.host, self.boot) != (socket.gethostname(), _boot()):
             return "unknown"
         found = _process(self.pid)
@@ -49,7 +49,7 @@ def _boot() -> str:
 
 
 def _process(pid: int) -> tuple[str, int] | None:
-    """Return the state letter and start time (ticks since boot) of a process, None where /proc has none."""
+    """Return a process's state letter and start (ticks since boot), None where /proc has none."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""Experiments and their facts between dataclasses and JSON columns. The only loose dictionaries of the store."""
+"""Experiments and facts as dataclasses and as JSON columns. The store's only loose dictionaries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gpbench.store.models import ExperimentRow
 
 @dataclass(frozen=True)
 class StoredExperiment:
-    """An experiment as it was planned last, with the facts that reports show without importing a plugin."""
+    """An experiment as planned last, with what reports show without importing a plugin."""
 
     name: str
     created_at: str

@@ -1,4 +1,4 @@
-"""Which schema a database has, and how an older one is brought up to date. alembic is imported only for that."""
+"""Which schema a database has, and how it is brought up to date: alembic is imported only then."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Age = Literal["fresh", "older", "current"]
 
 
 def revisions(migrations: Path = MIGRATIONS) -> list[str]:
-    """Return the known schema revisions, first to last: what the files of migrations/versions begin with."""
+    """Return the known revisions, first to last: what files in migrations/versions begin with."""
     return sorted(path.name[:4] for path in (migrations / "versions").glob("[0-9]*.py"))
 
 
@@ -39,7 +39,8 @@ def age(connection: Connection, location: Location, migrations: Path = MIGRATION
     )
     if found is None:
         raise StoreError(
-            f"database {location.shown} holds tables of another program: choose another --db or --workdir"
+            f"database {location.shown} holds tables of another program: "
+            "choose another --db or --workdir"
         )
     known = revisions(migrations)
     if found not in known:
@@ -62,12 +63,13 @@ def check_readable(engine: Engine, location: Location) -> None:
         raise _nothing_yet(location)
     if found == "older":
         raise StoreError(
-            f"database {location.shown} was written by an older gpbench: the next `gpbench run` updates it"
+            f"database {location.shown} was written by an older gpbench: "
+            "the next `gpbench run` updates it"
         )
 
 
 def bring_up_to_date(engine: Engine, location: Location, migrations: Path = MIGRATIONS) -> None:
-    """Make the tables, or change those of an older gpbench; all of it or nothing, one process at a time.
+    """Make the tables, or change those of an older gpbench: all or nothing, one process at a time.
 
     Raises:
         StoreError: If the database cannot be written to, or is not ours to change.
@@ -78,7 +80,7 @@ def bring_up_to_date(engine: Engine, location: Location, migrations: Path = MIGR
             age(connection, location, migrations)  # refuse before anything is touched
         if location.path is not None:
             settle_journal(engine, location.path)
-        with writing(engine).begin() as connection:  # taken even if all is well: it must be writable
+        with writing(engine).begin() as connection:  # always: it must be writable
             lock_writers(connection)
             if age(connection, location, migrations) != "current":
                 _upgrade(connection, migrations)
@@ -106,7 +108,8 @@ def _check_folder(location: Location) -> None:
     folder = location.path.parent
     if not folder.is_dir():
         raise StoreError(
-            f"database {location.shown}: there is no folder {folder}; make it, or choose another --db or --workdir"
+            f"database {location.shown}: there is no folder {folder}; "
+            "make it, or choose another --db or --workdir"
         )
     if location.path.is_dir():
         raise StoreError(f"database {location.shown} is a folder: name a file in it")

@@ -1,4 +1,4 @@
-"""What alembic runs: migrations on the connection, and in the transaction, that gpbench.store.schema opened."""
+"""What alembic runs: migrations in the transaction that gpbench.store.schema opened."""
 
 from alembic import context
 

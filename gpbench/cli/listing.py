@@ -1,0 +1,142 @@
+"""How `list` and `show` print what is known: one shape for plugins, backbones and recipes."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from gpbench.cli.options import DataFormat
+from gpbench.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from gpbench.core.plan import JsonObject
+    from gpbench.registry import Kind
+
+
+def print_items(
+    schema: str, items: Sequence[JsonObject], columns: Sequence[str], format_: DataFormat
+) -> None:
+    """Print items as one document, or as a table of some of their fields."""
+    if format_ is DataFormat.json:
+        print_json({"schema": schema, "items": list(items)})
+    else:
+        print_table(columns, ([text(item[column]) for column in columns] for item in items))
+
+
+def print_item(schema: str, item: JsonObject, format_: DataFormat) -> None:
+    """Print all that is known of one item; its lists of objects become tables of their own."""
+    if format_ is DataFormat.json:
+        print_json({"schema": schema, "items": [item]})
+        return
+    tables = {name: value for name, value in item.items() if _is_table(value)}
+    facts = [(name, text(value)) for name, value in item.items() if name not in tables]
+    print_table(("fact", "value"), facts)
+    for name, rows in tables.items():
+        columns = tuple(rows[0])
+        print_table(columns, ([text(row[column]) for column in columns] for row in rows), name)
+
+
+def print_plugins(kind: Kind, format_: DataFormat, *, verify: bool) -> None:
+    """Print the plugins of a kind; with `verify` load each, and exit 2 where one is broken.
+
+    Raises:
+        typer.Exit: If a plugin does not load.
+    """
+    from gpbench import registry
+
+    items: list[JsonObject] = [
+        {"name": found.name, "summary": found.summary, "where": found.where}
+        for found in registry.listed(kind)
+    ]
+    columns = ["name", "summary"]
+    if verify:
+        items = [{**item, "problem": _problem(kind, item["name"])} for item in items]
+        columns.append("problem")
+    print_items(f"gpbench.{kind}/1", items, columns, format_)
+    if verify and any(item["problem"] for item in items):
+        raise typer.Exit(2)
+
+
+def summary(kind: Kind, name: str) -> str:
+    """Return the one line that `list` shows for a plugin."""
+    from gpbench import registry
+
+    return next(found.summary for found in registry.listed(kind) if found.name == name)
+
+
+def parameters(params: type, assumed: Sequence[str] = ()) -> list[JsonObject]:
+    """Return the fields of a parameter dataclass; what a paper leaves open is our reading."""
+    hints = typing.get_type_hints(params)
+    return [
+        {
+            "name": field.name,
+            "values": _values(hints[field.name]),
+            "default": None if _is_required(field) else _default(field),
+            "note": "required"
+            if _is_required(field)
+            else "our reading"
+            if field.name in assumed
+            else None,
+        }
+        for field in dataclasses.fields(params)
+    ]
+
+
+def text(value: object) -> str:
+    """Return how a value is shown to a person."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(text, value)) or "-"
+    return str(value)
+
+
+def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested values under the names that `--set` knows them by."""
+    flat: dict[str, Any] = {}
+    for name, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= dotted(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def _problem(kind: Kind, name: str) -> str | None:
+    from gpbench import registry
+    from gpbench.core.errors import PluginError
+
+    try:
+        registry.load(kind, name)
+    except PluginError as error:
+        return str(error)
+    return None
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
+def _values(hint: Any) -> str:
+    if typing.get_origin(hint) is Literal:
+        return " | ".join(map(str, typing.get_args(hint)))
+    if isinstance(hint, types.UnionType):
+        return " | ".join(map(_values, typing.get_args(hint)))
+    return "none" if hint is types.NoneType else getattr(hint, "__name__", str(hint))
+
+
+def _is_required(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    if field.default_factory is not dataclasses.MISSING:
+        return field.default_factory()
+    return field.default

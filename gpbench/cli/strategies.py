@@ -1,0 +1,69 @@
+"""`gpbench strategies`: which ways to pre-train there are, and what one of them does."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gpbench.cli import options
+from gpbench.cli.listing import parameters, print_item, print_plugins, summary
+
+if TYPE_CHECKING:
+    from gpbench.api import Phase, Strategy
+    from gpbench.core.plan import JsonObject
+
+app = typer.Typer(no_args_is_help=True, help="List and show pre-training strategies.")
+
+
+@app.command("list")
+def list_strategies(
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Load each; say what is broken.")
+    ] = False,
+    format_: options.Format = options.DataFormat.table,
+    verbose: options.Verbose = 0,
+    debug: options.Debug = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """List all strategies."""
+    print_plugins("strategies", format_, verify=verify)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="A strategy of `gpbench strategies list`.")],
+    format_: options.Format = options.DataFormat.table,
+    verbose: options.Verbose = 0,
+    debug: options.Debug = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Show a strategy: its phases, and its parameters with their defaults."""
+    from gpbench import registry
+
+    strategy = registry.load("strategies", name)
+    print_item("gpbench.strategies/1", _facts(name, strategy), format_)
+
+
+def _facts(name: str, strategy: Strategy) -> JsonObject:
+    known = parameters(strategy.params, strategy.assumed)
+    return {
+        "name": name,
+        "summary": summary("strategies", name),
+        "title": strategy.title,
+        "version": strategy.version,
+        "channels": strategy.channels,
+        "phases": [_phase(phase) for phase in _default_phases(strategy)],
+        "parameters": known,
+    }
+
+
+def _default_phases(strategy: Strategy) -> list[Phase]:
+    """Return the phases under the default parameters; none where a parameter has no default."""
+    required = any(field["note"] == "required" for field in parameters(strategy.params))
+    params: Any = strategy.params
+    return [] if required else strategy.phases(params())
+
+
+def _phase(phase: Phase) -> JsonObject:
+    return {"name": phase.name, "sources": list(phase.roles), "share": phase.share}

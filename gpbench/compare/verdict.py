@@ -1,0 +1,115 @@
+"""Words for numbers: from evidence and its adjusted p-values to a verdict with its reason. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gpbench.compare.comparison import Correction, Equivalence, Finding, Request, Verdict
+from gpbench.compare.evidence import Evidence
+from gpbench.stats.correction import benjamini_hochberg, holm
+from gpbench.stats.satterthwaite import TTest, equivalence_p
+
+CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg", "none": "no correction"}
+CHECKPOINT = (
+    "level checkpoint: these pre-trained models; another pre-training of the same strategy may "
+    "differ"
+)
+TRIAL = "a trial run is never ranked: verdicts are withheld"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Gives verdicts to the tests of one family, which are corrected for together."""
+
+    request: Request
+    trial: bool
+
+    def findings(self, family: Sequence[Evidence]) -> list[Finding]:
+        """Return one finding per member of the declared family.
+
+        A member without a test counts in the family: what was looked at must not depend on how it
+        came out.
+        """
+        tests = [evidence.test for evidence in family]
+        p = adjusted([test.p if test else 1.0 for test in tests], self.request.correction)
+        margin = self.request.margin
+        within: Sequence[float | None] = [None] * len(family)
+        if margin is not None:
+            raw = [equivalence_p(test, margin) if test else 1.0 for test in tests]
+            within = adjusted(raw, self.request.correction)
+        return [
+            self._finding(evidence, p_adjusted, p_within, len(family))
+            for evidence, p_adjusted, p_within in zip(family, p, within, strict=True)
+        ]
+
+    def _finding(
+        self, evidence: Evidence, p_adjusted: float, p_within: float | None, family: int
+    ) -> Finding:
+        test = evidence.test
+        if test is None:
+            reason = self._joined("", evidence)
+            return Finding("undecidable", evidence.level, reason, evidence.difference)
+        verdict = self._verdict(test, p_adjusted, p_within)
+        core = self._because(verdict, test, p_adjusted, family)
+        if self.trial or not evidence.decisive:
+            verdict, core = "undecidable", ""
+        return Finding(
+            verdict,
+            evidence.level,
+            self._joined(core, evidence),
+            evidence.difference,
+            test.ci,
+            test.df,
+            test.p,
+            p_adjusted,
+            self._equivalence(test, p_within),
+        )
+
+    def _verdict(self, test: TTest, p_adjusted: float, p_within: float | None) -> Verdict:
+        if p_adjusted < self.request.alpha:
+            return "better" if test.difference > 0 else "worse"
+        if p_within is not None and p_within < self.request.alpha:
+            return "equivalent"
+        return "inconclusive"
+
+    def _because(self, verdict: Verdict, test: TTest, p_adjusted: float, family: int) -> str:
+        """Return the sentence that leads from the numbers to the verdict."""
+        margin, alpha = self.request.margin, self.request.alpha
+        if verdict == "equivalent":
+            return f"the {interval_name(2 * alpha)} lies within the margin of {margin:g} points"
+        told = f"p = {p_adjusted:.2g}"
+        if family > 1 and self.request.correction != "none":
+            told += f" after {CORRECTIONS[self.request.correction]} over {family}"
+        if verdict == "inconclusive":
+            return f"{told} is not below {alpha:g}, which is no evidence of equality"
+        size = ""
+        if margin is not None and min(map(abs, test.ci)) > margin:
+            size = f"; by more than the margin of {margin:g} points"
+        elif margin is not None and max(map(abs, test.interval(2 * alpha))) < margin:
+            size = f"; yet by less than the margin of {margin:g} points"
+        return f"{told} is below {alpha:g}{size}"
+
+    def _equivalence(self, test: TTest, p_within: float | None) -> Equivalence | None:
+        margin = self.request.margin
+        if margin is None or p_within is None:
+            return None
+        ci = test.interval(2 * self.request.alpha)
+        return Equivalence(ci, equivalence_p(test, margin), p_within)
+
+    def _joined(self, core: str, evidence: Evidence) -> str:
+        trial = TRIAL if self.trial else ""
+        checkpoint = CHECKPOINT if evidence.level == "checkpoint" else ""
+        return "; ".join(filter(None, [trial, core, evidence.reason, checkpoint]))
+
+
+def adjusted(p: Sequence[float], correction: Correction) -> Sequence[float]:
+    """Return the p-values of a family after its correction, in the order given."""
+    if correction == "none":
+        return p
+    return holm(p) if correction == "holm" else benjamini_hochberg(p)
+
+
+def interval_name(alpha: float) -> str:
+    """Return for example `95 % interval`."""
+    return f"{100 * (1 - alpha):g} % interval"

@@ -1,0 +1,1 @@
+"""Images as training reads them: the tile store, windows, order, random draws, augmentation."""

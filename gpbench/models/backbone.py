@@ -1,0 +1,265 @@
+"""timm backbones: which there are, how one is made, how its weights are kept under timm's full-model names.
+
+Nothing is ever downloaded: weights are a pure function of the arguments.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from gpbench.core.errors import ConfigError, InvalidValueError, StageError, UnknownNameError
+from gpbench.core.plan import BackboneCatalog, BackboneFacts
+from gpbench.core.recipe import Inflate
+from gpbench.core.stage import Stem
+from gpbench.models.features import FeatureStages, feature_stages
+from gpbench.models.positions import resampled
+from gpbench.models.stem import find_stems, inflate_stem, needs_inflation
+
+
+def catalog(names: Sequence[str] = ()) -> BackboneCatalog:
+    """Return the names of all backbones, and the facts of the named ones.
+
+    Raises:
+        UnknownNameError: If timm has no model of a name.
+        ConfigError: If one hands out no feature maps.
+    """
+    facts = {
+        name: BackboneFacts(
+            name,
+            "isotropic" if family.stages.isotropic else "hierarchical",
+            family.parameters,
+        )
+        for name in names
+        for family in (_family(name),)
+    }
+    return BackboneCatalog(frozenset(timm.list_models()), facts)
+
+
+# --- making ------------------------------------------------------------------------------------------------------
+
+
+def create_classifier(
+    name: str, in_chans: int, num_classes: int, *, image_px: int, drop_path: float, seed: int
+) -> nn.Module:
+    """Return the full timm model, randomly initialised, for square images of `image_px`.
+
+    At timm's default size it is timm's model; at others Swin keeps its window and pads.
+
+    Args:
+        name: timm's name.
+        in_chans: Channels of the first convolution.
+        num_classes: Outputs; 0: the pooled features.
+        image_px: Side of the images; models without positions take any.
+        drop_path: Rate of stochastic depth.
+        seed: Fixes the weights, together with the other arguments.
+
+    Raises:
+        UnknownNameError: If timm has no model of that name.
+        ConfigError: If the model cannot be built so.
+    """
+    family = _family(name)
+    size = family.size_arguments(image_px, any_size=image_px != family.default_px)
+    return _created(family, in_chans, num_classes, size, drop_path, seed)
+
+
+def create_backbone(
+    name: str, in_chans: int, *, image_px: int, drop_path: float, seed: int
+) -> nn.Module:
+    """Return the timm model without its classifier, for feature maps of images of `image_px`.
+
+    Other sizes are taken too where the family can: convolutional ones, Swin, ViT.
+    """
+    family = _family(name)
+    size = family.size_arguments(image_px, any_size=True)
+    return _created(family, in_chans, 0, size, drop_path, seed)
+
+
+@dataclass(frozen=True)
+class _Family:
+    """What a model says of itself before any weight exists."""
+
+    name: str
+    takes: frozenset[str]
+    """Parameters of its constructor."""
+    default_px: int
+    parameters: int
+    stages: FeatureStages
+
+    def size_arguments(self, image_px: int, *, any_size: bool) -> dict[str, Any]:
+        if "img_size" not in self.takes:
+            return {}
+        if "strict_img_size" in self.takes:
+            return {"img_size": image_px, "strict_img_size": not any_size}
+        if "dynamic_img_size" in self.takes:
+            return {"img_size": image_px, "dynamic_img_size": any_size}
+        return {"img_size": image_px}
+
+
+@cache
+def _family(name: str) -> _Family:
+    if not timm.is_model(name):
+        raise UnknownNameError("backbone", name, timm.list_models())
+    with torch.device("meta"):
+        model: Any = timm.create_model(name, pretrained=False, num_classes=0)
+    return _Family(
+        name=name,
+        takes=frozenset(inspect.signature(type(model).__init__).parameters),
+        default_px=int(model.default_cfg["input_size"][-1]),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        stages=feature_stages(model),
+    )
+
+
+def _created(
+    family: _Family,
+    in_chans: int,
+    num_classes: int,
+    size: Mapping[str, Any],
+    drop_path: float,
+    seed: int,
+) -> nn.Module:
+    arguments = dict(size)
+    if "drop_path_rate" in family.takes:
+        arguments["drop_path_rate"] = drop_path
+    elif drop_path > 0:
+        raise InvalidValueError(
+            "drop_path", drop_path, f"0 for backbone '{family.name}', which has no stochastic depth"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            model: nn.Module = timm.create_model(
+                family.name,
+                pretrained=False,
+                in_chans=in_chans,
+                num_classes=num_classes,
+                **arguments,
+            )
+        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"backbone '{family.name}' cannot be built with {in_chans} channels and "
+                f"{', '.join(f'{key} = {value}' for key, value in arguments.items())}: {error}"
+            ) from error
+    return model
+
+
+# --- keeping -----------------------------------------------------------------------------------------------------
+
+
+def save_backbone(model: nn.Module, path: Path) -> None:
+    """Write the weights without the classifier's, as safetensors under timm's full-model names; atomically."""
+    heads = _classifier_prefixes(model)
+    tensors = {
+        name: tensor.detach().cpu().contiguous().clone()  # tied weights become two copies
+        for name, tensor in model.state_dict().items()
+        if not name.startswith(heads)
+    }
+    partial = path.with_name(path.name + ".partial")
+    save_file(tensors, partial, metadata={"format": "pt", "architecture": _architecture(model)})
+    partial.replace(path)
+
+
+def load_backbone(
+    model: nn.Module,
+    path: Path,
+    *,
+    stem: Stem | None = None,
+    bands: Sequence[str] | None = None,
+    inflate: Inflate | None = None,
+    seed: int = 0,
+) -> None:
+    """Fill a timm model, but for its classifier, from what `save_backbone` wrote.
+
+    Position embeddings and relative position tables of another size are resampled.
+
+    Args:
+        model: The model to fill, under timm's names.
+        path: The file.
+        stem: `rgb`: the file's first convolution has kernels for red, green, blue, to be matched with `bands` by name.
+        bands: The model's channels; None: as the file's.
+        inflate: What bands other than red, green and blue take: see `inflate_stem`.
+        seed: Fixes the kernels of `inflate = random`.
+
+    Raises:
+        StageError: If the file is not a checkpoint of this model.
+        InvalidValueError: If `inflate` is needed and None.
+    """
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise StageError(f"{path} cannot be read as backbone weights: {error}") from error
+    own = {
+        name: tensor
+        for name, tensor in model.state_dict().items()
+        if not name.startswith(_classifier_prefixes(model))
+    }
+    if stem == "rgb" and bands is not None and needs_inflation(bands):
+        _inflate_stems(model, tensors, bands, inflate, seed)
+    for name in tensors.keys() & own.keys():
+        tensors[name] = resampled(model, name, tensors[name], tuple(own[name].shape))
+    _check_fit(model, own, tensors, path)
+    model.load_state_dict(tensors, strict=False)  # what may be missing is the classifier alone
+
+
+def _inflate_stems(
+    model: nn.Module,
+    tensors: dict[str, Tensor],
+    bands: Sequence[str],
+    inflate: Inflate | None,
+    seed: int,
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    initial = dict(model.named_parameters())
+    for name in find_stems(model):
+        if name in tensors:
+            std = float(initial[name].detach().std())
+            tensors[name] = inflate_stem(tensors[name], bands, inflate, generator, std=std)
+
+
+def _check_fit(
+    model: nn.Module, own: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path
+) -> None:
+    problems = [
+        f"{what} {_some(names)}"
+        for what, names in (
+            ("lacks", sorted(own.keys() - tensors.keys())),
+            ("has the unknown", sorted(tensors.keys() - own.keys())),
+        )
+        if names
+    ]
+    problems += [
+        f"has {name} of shape {tuple(tensors[name].shape)} where {tuple(own[name].shape)} is needed"
+        for name in sorted(own.keys() & tensors.keys())
+        if tensors[name].shape != own[name].shape
+    ][:3]
+    if problems:
+        raise StageError(
+            f"{path} does not fit backbone '{_architecture(model)}': it {'; it '.join(problems)}. "
+            "Was it written for another backbone, channel count or image size?"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:3])
+    return shown if len(names) <= 3 else f"{shown} and {len(names) - 3} more"
+
+
+def _architecture(model: Any) -> str:
+    return str(model.default_cfg.get("architecture", type(model).__name__))
+
+
+def _classifier_prefixes(model: Any) -> tuple[str, ...]:
+    named = model.default_cfg.get("classifier") or ()
+    names = (named,) if isinstance(named, str) else tuple(named)
+    return tuple(f"{name}." for name in names)
