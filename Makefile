@@ -38,7 +38,7 @@ lint: $(READY)
 	@$(BIN)/lint-imports --no-logo >$(VENV)/lint-imports.log || { cat $(VENV)/lint-imports.log; exit 1; }
 
 bench: $(READY)
-	@$(BIN)/python -m pytest benchmarks -o python_files='bench_*.py' --benchmark-only
+	@$(BIN)/python -m pytest benchmarks --benchmark-json=$(VENV)/benchmarks.json
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks

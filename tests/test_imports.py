@@ -104,15 +104,10 @@ def test_source_roots_are_no_packages() -> None:
 # --- import-linter's contracts ---
 
 
-def configuration() -> dict[str, Any]:
-    return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
-
-
 def layers() -> list[str]:
+    tools: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
     (contract,) = (
-        contract
-        for contract in configuration()["importlinter"]["contracts"]
-        if contract["id"] == "layers"
+        contract for contract in tools["importlinter"]["contracts"] if contract["id"] == "layers"
     )
     return [name for row in contract["layers"] for name in row.split(" | ")]
 

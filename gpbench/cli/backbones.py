@@ -9,6 +9,7 @@ import typer
 
 from gpbench.cli import options
 from gpbench.cli.listing import print_item, print_items
+from gpbench.core.errors import ConfigError, nearest
 
 app = typer.Typer(no_args_is_help=True, help="List and show backbones.")
 
@@ -26,7 +27,10 @@ def list_backbones(
     """List all backbones: timm's models."""
     from gpbench.models.backbone import catalog
 
-    names = sorted(name for name in catalog().names if fnmatchcase(name, pattern))
+    known = catalog().names
+    names = sorted(name for name in known if fnmatchcase(name, pattern))
+    if not names:
+        raise ConfigError(f"no backbone matches --filter '{pattern}'.{nearest(pattern, known)}")
     items = [{"name": name, "summary": _summary(name)} for name in names]
     print_items("gpbench.backbones/1", items, ("name", "summary"), format_)
 

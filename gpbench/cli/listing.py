@@ -6,6 +6,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
@@ -71,19 +72,19 @@ def summary(kind: Kind, name: str) -> str:
 
 def parameters(params: type, assumed: Sequence[str] = ()) -> list[JsonObject]:
     """Return the fields of a parameter dataclass; what a paper leaves open is our reading."""
-    hints = typing.get_type_hints(params)
+    from gpbench.core.params import required_params
+
+    hints, required = typing.get_type_hints(params), required_params(params)
+    notes = dict.fromkeys(assumed, "our reading") | dict.fromkeys(required, "required")
     return [
         {
             "name": field.name,
             "values": _values(hints[field.name]),
-            "default": None if _is_required(field) else _default(field),
-            "note": "required"
-            if _is_required(field)
-            else "our reading"
-            if field.name in assumed
-            else None,
+            "default": _default(field),
+            "note": notes.get(field.name),
         }
         for field in dataclasses.fields(params)
+        if field.init
     ]
 
 
@@ -129,14 +130,13 @@ def _values(hint: Any) -> str:
         return " | ".join(map(str, typing.get_args(hint)))
     if isinstance(hint, types.UnionType):
         return " | ".join(map(_values, typing.get_args(hint)))
-    return "none" if hint is types.NoneType else getattr(hint, "__name__", str(hint))
-
-
-def _is_required(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    return "null" if hint is types.NoneType else getattr(hint, "__name__", str(hint))
 
 
 def _default(field: dataclasses.Field[Any]) -> Any:
+    """Return the default as a JSON value; None where there is none."""
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
-    return field.default
+    if field.default is dataclasses.MISSING:
+        return None
+    return str(field.default) if isinstance(field.default, Path) else field.default

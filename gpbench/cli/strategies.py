@@ -46,7 +46,6 @@ def show(
 
 
 def _facts(name: str, strategy: Strategy) -> JsonObject:
-    known = parameters(strategy.params, strategy.assumed)
     return {
         "name": name,
         "summary": summary("strategies", name),
@@ -54,15 +53,16 @@ def _facts(name: str, strategy: Strategy) -> JsonObject:
         "version": strategy.version,
         "channels": strategy.channels,
         "phases": [_phase(phase) for phase in _default_phases(strategy)],
-        "parameters": known,
+        "parameters": parameters(strategy.params, strategy.assumed),
     }
 
 
 def _default_phases(strategy: Strategy) -> list[Phase]:
     """Return the phases under the default parameters; none where a parameter has no default."""
-    required = any(field["note"] == "required" for field in parameters(strategy.params))
+    from gpbench.core.params import required_params
+
     params: Any = strategy.params
-    return [] if required else strategy.phases(params())
+    return [] if required_params(params) else strategy.phases(params())
 
 
 def _phase(phase: Phase) -> JsonObject:

@@ -1,1 +1,1 @@
-"""Stored outcomes, or a table of them, become one Comparison. Never writes; never loads a plugin."""
+"""Stored outcomes or a table of them become one Comparison. Never writes or loads a plugin."""

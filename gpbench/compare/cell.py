@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from gpbench.compare.study import Run, in_order
+from gpbench.compare.study import Run
 
 
 @dataclass(frozen=True)
@@ -65,22 +65,32 @@ class Cell:
 
 @dataclass(frozen=True)
 class Pair:
-    """Two arms on one dataset, averaged over the backbones that both have there."""
+    """Two arms on one dataset, averaged over the backbones that both have there.
+
+    `incomplete` counts the replicates of each that lack one of these backbones: they are left out.
+    """
 
     backbones: tuple[str, ...]
     candidate: Cell
     baseline: Cell
+    incomplete: tuple[int, int]
 
 
 def pair(dataset: str, candidate: Sequence[Run], baseline: Sequence[Run]) -> Pair | None:
     """Return both arms' cells from their runs on one dataset, None where nothing is comparable."""
-    sides = [[run for run in side if run.value is not None] for side in (candidate, baseline)]
-    theirs = {run.backbone for run in sides[1]}
-    backbones = in_order(run.backbone for run in sides[0] if run.backbone in theirs)
-    cells = [Cell(dataset, _replicates(side, backbones)) for side in sides]
-    if not all(cell.replicates for cell in cells):
+    sides = [_replicated(candidate), _replicated(baseline)]
+    names = [{run.backbone for runs in side for run in runs} for side in sides]
+    backbones = names[0] & names[1]
+    cells: list[Cell] = []
+    incomplete: list[int] = []
+    for side in sides:
+        shared = [[run for run in runs if run.backbone in backbones] for runs in side]
+        complete = [runs for runs in shared if len(runs) == len(backbones)]
+        cells.append(Cell(dataset, tuple(sorted(map(_replicate, complete), key=_place))))
+        incomplete.append(sum(0 < len(runs) < len(backbones) for runs in shared))
+    if not backbones or not all(cell.replicates for cell in cells):
         return None
-    return Pair(tuple(sorted(backbones)), *cells)
+    return Pair(tuple(sorted(backbones)), cells[0], cells[1], (incomplete[0], incomplete[1]))
 
 
 def mean(values: Iterable[float]) -> float:
@@ -89,14 +99,13 @@ def mean(values: Iterable[float]) -> float:
     return math.fsum(values) / len(values)
 
 
-def _replicates(runs: Iterable[Run], backbones: Sequence[str]) -> tuple[Replicate, ...]:
-    """Return the replicates that have a score on every backbone, by pre-training and fine-tuning."""
+def _replicated(runs: Iterable[Run]) -> list[list[Run]]:
+    """Return the scored runs in lists of one replicate each: one run per backbone."""
     found: defaultdict[tuple[int | None, int], list[Run]] = defaultdict(list)
     for run in runs:
-        if run.backbone in backbones:
+        if run.value is not None:
             found[run.pretrain_seed, run.finetune_seed].append(run)
-    complete = [rows for rows in found.values() if len(rows) == len(backbones)]
-    return tuple(sorted((_replicate(rows) for rows in complete), key=_place))
+    return list(found.values())
 
 
 def _replicate(runs: Sequence[Run]) -> Replicate:

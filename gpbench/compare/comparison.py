@@ -86,7 +86,7 @@ class Row:
     finding: Finding
     test: str | None
     a12: float | None
-    """P(candidate > baseline) + half of P(equal), over units; None where units are not the claim's."""
+    """P(candidate > baseline) + P(equal) / 2 over units; None where an arm is several samples."""
     headline: Headline | None = None
 
 
@@ -148,5 +148,5 @@ class Comparison:
 
     @property
     def missing(self) -> tuple[Run, ...]:
-        """Return the runs that say nothing about their arm: not run, out of memory, and the like."""
+        """Return the runs that say nothing about their arm: not run, out of memory and the like."""
         return tuple(run for run in self.runs if run.value is None and run.status != "diverged")

@@ -87,7 +87,9 @@ def weigh(candidate: Side, baseline: Side, asked: Level | None, alpha: float) ->
     except ComparisonError as error:
         return replace(unknown, reason=str(error))
     single = all(len(s.samples) == 1 for s in shares)
-    still = [side.arm for side, own in zip(sides, terms, strict=True) if not any(t.variance for t in own)]
+    still = [
+        side.arm for side, own in zip(sides, terms, strict=True) if not any(t.variance for t in own)
+    ]
     return replace(
         unknown,
         decisive=all(s.decisive for s in shares),
@@ -134,10 +136,11 @@ def _part(arm: str, group: tuple[Cell, ...], datasets: int, asked: Level | None)
     values = unit_means(group)
     few = "" if len(values) >= FOR_A_VERDICT else _few(arm, len(values), group)
     if pretrains and asked == "checkpoint":
-        return _checkpoint(arm, group, datasets)
+        fixed = _checkpoint(group, datasets)
+        return replace(fixed, remark=fixed.remark and f"{arm}{fixed.remark}")
     if pretrains and asked is None and len(values) < FOR_AN_INTERVAL:
-        fixed = _checkpoint(arm, group, datasets)
-        return replace(fixed, remark="; ".join(filter(None, [few, fixed.remark])))
+        fixed = _checkpoint(group, datasets)
+        return replace(fixed, remark=f"{few}{fixed.remark}")
     level: Level = asked or "strategy"
     if len(values) < FOR_AN_INTERVAL:
         remark = f"{few}: an interval needs {FOR_AN_INTERVAL}, a verdict {FOR_A_VERDICT}"
@@ -147,20 +150,20 @@ def _part(arm: str, group: tuple[Cell, ...], datasets: int, asked: Level | None)
     return Share(level, (sample,), not few, remark)
 
 
-def _checkpoint(arm: str, group: tuple[Cell, ...], datasets: int) -> Share:
+def _checkpoint(group: tuple[Cell, ...], datasets: int) -> Share:
     """Return the share of fixed pre-trained models: only their fine-tunings vary, independently."""
     samples: list[Sample] = []
     decisive = True
     for cell in group:
         fine_tunings = cell.units.values()
         if min(map(len, fine_tunings)) < FOR_AN_INTERVAL:
-            remark = f"{arm} was fine-tuned once: how much fine-tunings vary is unknown"
+            remark = ", fine-tuned once: seed variance is unknown"
             return Share("checkpoint", (), decisive=False, remark=remark)
         weight = 1 / (datasets * len(fine_tunings))
         samples.extend(Sample(values, weight) for values in fine_tunings)
         degrees = sum(len(values) - 1 for values in fine_tunings)
         decisive = decisive and degrees >= FOR_A_VERDICT - 1
-    remark = "" if decisive else f"{arm} has 2 fine-tunings: a verdict needs {FOR_A_VERDICT}"
+    remark = "" if decisive else f", fine-tuned twice: a verdict needs {FOR_A_VERDICT}"
     return Share("checkpoint", tuple(samples), decisive, remark)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from gpbench.compare.comparison import Contrast, Unfairness
+from gpbench.compare.comparison import Unfairness
 from gpbench.compare.study import UNRUN, Run, Study
 
 UNTOLD = frozenset({"worker_pid"})
@@ -29,15 +29,21 @@ def unfairness(study: Study, arm: str, baseline: str) -> list[Unfairness]:
     return found
 
 
-def warnings(study: Study, contrasts: Sequence[Contrast]) -> Iterator[str]:
-    """Yield what weakens the comparison, a sentence each."""
+def banners(study: Study) -> Iterator[str]:
+    """Yield what stands above everything else, a sentence each."""
+    if study.trial:
+        yield "TRIAL RUN: only part of the plan was asked for, so nothing is ranked"
+    if study.partial:
+        yield f"INCOMPLETE DATA were allowed: {', '.join(study.partial)}"
+
+
+def warnings(study: Study, baseline: str) -> Iterator[str]:
+    """Yield what weakens a comparison of the study's arms with the baseline, a sentence each."""
     for arm in study.arms:
         yield from _unfinished(arm, [run for run in study.runs if run.arm == arm])
-    for contrast in contrasts:
-        yield from _left_out(study, contrast)
-    baseline = contrasts[0].baseline
-    for arm in dict.fromkeys(contrast.candidate for contrast in contrasts):
-        yield from _unlike(study, arm, baseline)
+    for arm in study.arms:
+        if arm != baseline:
+            yield from _unlike(study, arm, baseline)
 
 
 def notes(study: Study) -> Iterator[str]:
@@ -67,30 +73,6 @@ def _unfinished(arm: str, runs: Sequence[Run]) -> Iterator[str]:
         yield f"{len(missing)} of {len(runs)} fine-tunings of {arm} are missing ({told})"
 
 
-def _left_out(study: Study, contrast: Contrast) -> Iterator[str]:
-    pair = f"{contrast.candidate} against {contrast.baseline}"
-    compared = {row.dataset.name for row in contrast.rows}
-    absent = [d.name for d in study.datasets if d.name not in compared]
-    if absent and compared:
-        yield f"{pair}: {', '.join(absent)} left out, not both arms have comparable results there"
-    for row in contrast.rows:
-        finished = [
-            len({(r.pretrain_seed, r.finetune_seed) for r in _on(study, arm, contrast, row.dataset.name)})
-            for arm in (contrast.candidate, contrast.baseline)
-        ]
-        for arm, has, uses in zip(
-            (contrast.candidate, contrast.baseline),
-            finished,
-            (len(row.candidate), len(row.baseline)),
-            strict=True,
-        ):
-            if uses < has:
-                yield (
-                    f"{pair} on {row.dataset.name}: {has - uses} of {has} replicates of {arm} left "
-                    f"out, they lack one of the backbones {', '.join(row.backbones)}"
-                )
-
-
 def _unlike(study: Study, arm: str, baseline: str) -> Iterator[str]:
     for entry in unfairness(study, arm, baseline):
         if entry.field in ("device", "cpu"):
@@ -106,11 +88,3 @@ def _unlike(study: Study, arm: str, baseline: str) -> Iterator[str]:
 
 def _finished(study: Study, arm: str) -> list[Run]:
     return [run for run in study.runs if run.arm == arm and run.value is not None]
-
-
-def _on(study: Study, arm: str, contrast: Contrast, dataset: str) -> list[Run]:
-    return [
-        run
-        for run in _finished(study, arm)
-        if run.dataset == dataset and run.label_fraction == contrast.label_fraction
-    ]

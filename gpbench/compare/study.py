@@ -5,7 +5,7 @@ Scores are percent points from here on, whoever made them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from gpbench.core.plan import Excluded
@@ -66,15 +66,7 @@ class Study:
 
     @property
     def data_hash(self) -> str:
-        """Return the sha256 of what is compared; the order of the runs does not matter."""
-        rows = [{**asdict(run), "environment": None} for run in self.runs]
+        """Return the sha256 of the metric and of all runs that ended, in whatever order."""
+        ended = [run for run in self.runs if run.status != UNRUN]
+        rows = [{**asdict(run), "headline": None, "environment": None} for run in ended]
         return digest([self.metric, sorted(rows, key=digest)])
-
-    def facts(self, dataset: str) -> StudyDataset:
-        """Return the facts of one of the study's datasets."""
-        return next(d for d in self.datasets if d.name == dataset)
-
-
-def in_order(names: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct names, in the order of their first appearance."""
-    return tuple(dict.fromkeys(names))

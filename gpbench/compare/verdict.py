@@ -11,10 +11,7 @@ from gpbench.stats.correction import benjamini_hochberg, holm
 from gpbench.stats.satterthwaite import TTest, equivalence_p
 
 CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg", "none": "no correction"}
-CHECKPOINT = (
-    "level checkpoint: these pre-trained models; another pre-training of the same strategy may "
-    "differ"
-)
+CHECKPOINT = "these pre-trained models; another pre-training of the same strategy may differ"
 TRIAL = "a trial run is never ranked: verdicts are withheld"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from gpbench.core.selector import Selector, SelectorPart, parse_selector
 from gpbench.core.stage import PluginSpec
 
 SHARE = "share"
-"""In a chain: the part of the arm's budget that one strategy gets, unless it has such a parameter."""
+"""In a chain: a strategy's part of the budget, where it has no such parameter of its own."""
 INFLATE = "inflate"
 """The transfer parameter: how the stem is brought to other bands when the weights move on."""
 
@@ -47,7 +48,7 @@ class ArmPart:
         return PluginSpec(self.name, self.strategy.version, plain_params(self.params))
 
     def selector(self) -> SelectorPart:
-        """Return the part as it is written canonically: what differs from the defaults, in order."""
+        """Return the part as it is written canonically: only what differs from the defaults."""
         chosen = chosen_params(self.params)
         if self.share is not None:
             chosen[SHARE] = f"{self.share:g}"
@@ -98,7 +99,7 @@ def is_free_of_choice(name: str) -> bool:
 def _part(part: SelectorPart, folder: Path | None, *, chained: bool) -> ArmPart:
     strategy = registry.load("strategies", part.name)
     texts = dict(part.params)
-    own = {field for field in strategy.params.__dataclass_fields__}
+    own = {field.name for field in dataclasses.fields(strategy.params)}
     share = texts.pop(SHARE, None) if chained and SHARE not in own else None
     params = parse_params(strategy.params, texts, part.name, folder)
     phases = tuple(strategy.phases(params))

@@ -6,14 +6,17 @@ import dataclasses
 import types
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from gpbench.core.errors import ConfigError, InvalidValueError, UnknownNameError
 from gpbench.core.ranges import range_of
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 _WORDS = {
     int: "a whole number",
@@ -47,7 +50,7 @@ def read_dataclass(
         problems.append(str(InvalidValueError(path, raw, "a mapping of fields")))
         return None
     before = len(problems)
-    fields = {each.name: each for each in dataclasses.fields(kind) if each.name not in fixed}  # type: ignore[arg-type]  T is a dataclass
+    fields = {each.name: each for each in dataclasses.fields(kind) if each.name not in fixed}
     problems.extend(unknown_fields(raw, fields, path))
     hints = get_type_hints(kind)
     values = dict(fixed)
@@ -112,6 +115,4 @@ def _adapter(hint: Any) -> TypeAdapter[Any]:
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:
-    return (
-        field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    )
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING

@@ -73,6 +73,8 @@ class PlanItem:
     label_fraction: float | None = None
     spec: StageSpec | None = None
     """None while the data are not there: state `unprepared`."""
+    identity: str = ""
+    """Equal for items that are one stage, also while their keys cannot be known."""
 
     @property
     def key(self) -> str | None:
@@ -102,6 +104,16 @@ class DatasetFacts:
 
 
 @dataclass(frozen=True)
+class BackboneFacts:
+    """What planning must know of a backbone without importing timm."""
+
+    name: str
+    layout: Literal["hierarchical", "isotropic"]
+    parameters: int | None
+    """Number of parameters with 3 channels and no classifier; None until looked up."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """All items in an order in which they can run (a parent before its children)."""
 
@@ -115,6 +127,9 @@ class Plan:
     """Datasets that are incomplete and were allowed to be."""
     images: Mapping[str, int] = field(default_factory=dict)
     """Training images shown per stage kind, for estimates: {"pretrain": n, "finetune": n}."""
+    backbones: tuple[BackboneFacts, ...] = ()
+    source_roots: Mapping[str, str] = field(default_factory=dict)
+    """Role -> folder of the source that serves it; procedural sources have none."""
 
     @property
     def cells(self) -> int:
@@ -134,16 +149,6 @@ class Plan:
             if item.key is not None:
                 found.setdefault(item.key, item)
         return found
-
-
-@dataclass(frozen=True)
-class BackboneFacts:
-    """What planning must know of a backbone without importing timm."""
-
-    name: str
-    layout: Literal["hierarchical", "isotropic"]
-    parameters: int | None
-    """Number of parameters with 3 channels and no classifier; None until looked up."""
 
 
 @dataclass(frozen=True)

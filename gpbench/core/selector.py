@@ -102,39 +102,31 @@ def expand(
     return tuple(found), frozenset(found) - frozenset(named)
 
 
-def parse_seeds(text: str) -> tuple[int, ...]:
+def parse_seeds(text: str, field_name: str = "seeds") -> tuple[int, ...]:
     """Return the seeds of a text: `5` is 0..4, `0-4` and `1,7` are what they say, `7-7` is 7.
 
     Raises:
-        InvalidValueError: If the text is none of these, or names a seed twice.
+        InvalidValueError: If the text is none of these, or names a seed twice; says `field_name`.
     """
     entries = [entry.strip() for entry in text.split(",")]
-    if len(entries) == 1 and entries[0].isdecimal():
-        count = int(entries[0])
-        _check_seeds(count, text)
-        return tuple(range(count))
+    if len(entries) == 1 and re.fullmatch(r"[0-9]{1,9}", entries[0]):
+        entries = [f"0-{int(entries[0]) - 1}"]
     seeds: list[int] = []
     for entry in entries:
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", entry)
+        match = re.fullmatch(r"([0-9]{1,9})(?:-(-?[0-9]{1,9}))?", entry)
         if match is None:
-            raise _bad_seeds(text)
+            raise InvalidValueError(
+                field_name,
+                text,
+                "a count (5), a range (0-4), a list (1,7), or one given seed (7-7)",
+            )
         first, last = int(match[1]), int(match[2] or match[1])
-        _check_seeds(last - first + 1, text)
+        if not 0 <= last - first < MOST_SEEDS - len(seeds):
+            raise InvalidValueError(field_name, text, f"1 to {MOST_SEEDS} seeds")
         seeds.extend(range(first, last + 1))
-    if len(set(seeds)) != len(seeds):
-        raise InvalidValueError("seeds", text, "each seed once")
+    if len(set(seeds)) < len(seeds):
+        raise InvalidValueError(field_name, text, "each seed once")
     return tuple(seeds)
-
-
-def _check_seeds(count: int, text: str) -> None:
-    if not 1 <= count <= MOST_SEEDS:
-        raise InvalidValueError("seeds", text, f"1 to {MOST_SEEDS} seeds")
-
-
-def _bad_seeds(text: str) -> InvalidValueError:
-    return InvalidValueError(
-        "seeds", text, "a count (5), a range (0-4), a list (1,7), or one given seed (7-7)"
-    )
 
 
 def _matches(pattern: str, known: Sequence[str], everything: Sequence[str]) -> Iterator[str]:

@@ -87,9 +87,8 @@ def augment_tiles(
     corner = (draws.uniform("zoom.place", 2) * room).round()  # whole pixels: zoom 1 blurs nothing
     boxes = torch.cat([corner, side, side], dim=1)
     exchanged = draws.uniform("flip")[:, 0] < flip
-    images = flipped(crop_resize(images, boxes, crop_px, outside="zeros"), exchanged)
-    labels = flipped(crop_labels(labels, boxes, crop_px), exchanged)
-    return jittered(images, draws, jitter), labels
+    cropped = crop_resize(jittered(images, draws, jitter), boxes, crop_px, outside="zeros")
+    return flipped(cropped, exchanged), flipped(crop_labels(labels, boxes, crop_px), exchanged)
 
 
 def crop_resize(
@@ -126,7 +125,7 @@ def jittered(images: Tensor, draws: Draws, strength: float) -> Tensor:
     Args:
         images: (B, C, H, W), standardised: contrast changes about 0, brightness in deviations.
         draws: Name used: `jitter`.
-        strength: Contrast lies in 1 - strength .. 1 + strength, brightness in -strength .. strength.
+        strength: Both changes lie in -strength .. strength; 0 changes nothing.
     """
     if strength == 0:
         return images

@@ -1,1 +1,1 @@
-"""Networks: timm backbones at any channel count, their weights, and segmentors with mmseg's decode heads."""
+"""Networks: timm backbones at any channel count, and segmentors with mmseg's decode heads."""

@@ -1,6 +1,7 @@
-"""timm backbones: which there are, how one is made, how its weights are kept under timm's full-model names.
+"""timm backbones: which there are, how one is made, how its weights are kept.
 
-Nothing is ever downloaded: weights are a pure function of the arguments.
+Weights are kept under timm's full-model names.
+Nothing is ever downloaded: initial weights are a pure function of the arguments.
 """
 
 from __future__ import annotations
@@ -46,7 +47,14 @@ def catalog(names: Sequence[str] = ()) -> BackboneCatalog:
     return BackboneCatalog(frozenset(timm.list_models()), facts)
 
 
-# --- making ------------------------------------------------------------------------------------------------------
+def stages_of(name: str) -> FeatureStages:
+    """Return which maps of a backbone a decode head gets.
+
+    Raises:
+        UnknownNameError: If timm has no model of that name.
+        ConfigError: If it hands out no feature maps.
+    """
+    return _family(name).stages
 
 
 def create_classifier(
@@ -54,7 +62,8 @@ def create_classifier(
 ) -> nn.Module:
     """Return the full timm model, randomly initialised, for square images of `image_px`.
 
-    At timm's default size it is timm's model; at others Swin keeps its window and pads.
+    Convolutional networks, Swin and ViT take images of other sizes too; a window of Swin is never
+    larger than a stage's map at `image_px`.
 
     Args:
         name: timm's name.
@@ -69,20 +78,21 @@ def create_classifier(
         ConfigError: If the model cannot be built so.
     """
     family = _family(name)
-    size = family.size_arguments(image_px, any_size=image_px != family.default_px)
-    return _created(family, in_chans, num_classes, size, drop_path, seed)
-
-
-def create_backbone(
-    name: str, in_chans: int, *, image_px: int, drop_path: float, seed: int
-) -> nn.Module:
-    """Return the timm model without its classifier, for feature maps of images of `image_px`.
-
-    Other sizes are taken too where the family can: convolutional ones, Swin, ViT.
-    """
-    family = _family(name)
-    size = family.size_arguments(image_px, any_size=True)
-    return _created(family, in_chans, 0, size, drop_path, seed)
+    arguments = {"in_chans": in_chans, "num_classes": num_classes} | family.size_arguments(image_px)
+    if "drop_path_rate" in family.takes:
+        arguments["drop_path_rate"] = drop_path
+    elif drop_path > 0:
+        raise InvalidValueError(
+            "drop_path", drop_path, f"0 for backbone '{name}', which has no stochastic depth"
+        )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            model: nn.Module = timm.create_model(name, pretrained=False, **arguments)
+        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
+            asked = ", ".join(f"{key} = {value}" for key, value in arguments.items())
+            raise ConfigError(f"backbone '{name}' cannot be built with {asked}: {error}") from error
+    return model
 
 
 @dataclass(frozen=True)
@@ -92,17 +102,16 @@ class _Family:
     name: str
     takes: frozenset[str]
     """Parameters of its constructor."""
-    default_px: int
     parameters: int
     stages: FeatureStages
 
-    def size_arguments(self, image_px: int, *, any_size: bool) -> dict[str, Any]:
+    def size_arguments(self, image_px: int) -> dict[str, Any]:
         if "img_size" not in self.takes:
             return {}
         if "strict_img_size" in self.takes:
-            return {"img_size": image_px, "strict_img_size": not any_size}
+            return {"img_size": image_px, "strict_img_size": False}
         if "dynamic_img_size" in self.takes:
-            return {"img_size": image_px, "dynamic_img_size": any_size}
+            return {"img_size": image_px, "dynamic_img_size": True}
         return {"img_size": image_px}
 
 
@@ -115,50 +124,16 @@ def _family(name: str) -> _Family:
     return _Family(
         name=name,
         takes=frozenset(inspect.signature(type(model).__init__).parameters),
-        default_px=int(model.default_cfg["input_size"][-1]),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         stages=feature_stages(model),
     )
 
 
-def _created(
-    family: _Family,
-    in_chans: int,
-    num_classes: int,
-    size: Mapping[str, Any],
-    drop_path: float,
-    seed: int,
-) -> nn.Module:
-    arguments = dict(size)
-    if "drop_path_rate" in family.takes:
-        arguments["drop_path_rate"] = drop_path
-    elif drop_path > 0:
-        raise InvalidValueError(
-            "drop_path", drop_path, f"0 for backbone '{family.name}', which has no stochastic depth"
-        )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        try:
-            model: nn.Module = timm.create_model(
-                family.name,
-                pretrained=False,
-                in_chans=in_chans,
-                num_classes=num_classes,
-                **arguments,
-            )
-        except (AssertionError, RuntimeError, TypeError, ValueError) as error:
-            raise ConfigError(
-                f"backbone '{family.name}' cannot be built with {in_chans} channels and "
-                f"{', '.join(f'{key} = {value}' for key, value in arguments.items())}: {error}"
-            ) from error
-    return model
-
-
-# --- keeping -----------------------------------------------------------------------------------------------------
-
-
 def save_backbone(model: nn.Module, path: Path) -> None:
-    """Write the weights without the classifier's, as safetensors under timm's full-model names; atomically."""
+    """Write the weights but the classifier's as safetensors, under timm's full-model names.
+
+    The file appears whole or not at all.
+    """
     heads = _classifier_prefixes(model)
     tensors = {
         name: tensor.detach().cpu().contiguous().clone()  # tied weights become two copies
@@ -186,7 +161,8 @@ def load_backbone(
     Args:
         model: The model to fill, under timm's names.
         path: The file.
-        stem: `rgb`: the file's first convolution has kernels for red, green, blue, to be matched with `bands` by name.
+        stem: `rgb`: the file's first convolution has kernels for red, green and blue, which are
+            matched with `bands` by name.
         bands: The model's channels; None: as the file's.
         inflate: What bands other than red, green and blue take: see `inflate_stem`.
         seed: Fixes the kernels of `inflate = random`.

@@ -1,4 +1,4 @@
-"""Feature maps of a timm model by way of its own `forward_intermediates`, so that its parameter names stay."""
+"""Feature maps of a timm model by its own `forward_intermediates`: its parameter names stay."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class FeatureStages:
 
 
 def feature_stages(model: nn.Module) -> FeatureStages:
-    """Return the last map of each resolution of 1/4 and coarser, or four maps evenly over an isotropic model.
+    """Return the last map of each resolution of 1/4 and coarser; of an isotropic model, four.
 
     Raises:
         ConfigError: If the model cannot hand out intermediate maps.
@@ -40,7 +40,8 @@ def feature_stages(model: nn.Module) -> FeatureStages:
     known: Any = getattr(model, "feature_info", None)
     if not known or not hasattr(model, "forward_intermediates"):
         raise ConfigError(
-            f"backbone '{type(model).__name__}' hands out no feature maps; choose one that timm lists with feature_info"
+            f"backbone '{type(model).__name__}' hands out no feature maps, which a decode head "
+            "needs: choose another"
         )
     facts = [
         (int(entry["reduction"]), int(entry["num_chs"])) for entry in getattr(known, "info", known)
@@ -49,7 +50,7 @@ def feature_stages(model: nn.Module) -> FeatureStages:
     if len(last) == 1:
         depth = len(facts)
         indices = [
-            max((i + 1) * depth // ISOTROPIC_MAPS - 1, 0) for i in range(ISOTROPIC_MAPS)
+            (i + 1) * depth // ISOTROPIC_MAPS - 1 for i in range(ISOTROPIC_MAPS)
         ]  # 2, 5, 8, 11 of 12: mmseg's choice
     else:
         indices = sorted(i for reduction, i in last.items() if reduction >= FINEST_REDUCTION)
@@ -61,7 +62,7 @@ def feature_maps(model: Any, images: Tensor, stages: FeatureStages) -> list[Tens
     """Return the stages' maps, each (B, channels, H / reduction, W / reduction)."""
     maps: list[Tensor] = model.forward_intermediates(
         images,
-        indices=list(dict.fromkeys(stages.indices)),
+        indices=list(stages.indices),
         output_fmt="NCHW",  # Swin and its like work on NHWC
         intermediates_only=True,
     )

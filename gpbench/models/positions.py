@@ -1,4 +1,4 @@
-"""Position embeddings and relative position tables, brought from the size they were trained at to another."""
+"""Position embeddings and relative position tables, brought from one image size to another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from timm.layers import (
     resample_abs_pos_embed,
     resample_abs_pos_embed_nhwc,
-    resize_rel_pos_bias_table,
+    resize_rel_pos_bias_table_simple,
 )
 from torch import Tensor, nn
 
@@ -16,7 +16,7 @@ ABSOLUTE, RELATIVE = "pos_embed", "relative_position_bias_table"
 
 
 def resampled(model: nn.Module, name: str, trained: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Return a position tensor in the model's `shape` by timm's interpolation; unchanged if it is none of them.
+    """Return a position tensor in `shape` by timm's bicubic interpolation; others unchanged.
 
     Only square grids are handled: training crops are square.
     """
@@ -50,5 +50,7 @@ def _relative(attention: Any, trained: Tensor, shape: tuple[int, ...]) -> Tensor
     window = getattr(attention, "window_size", None)
     if window is None:
         return trained
-    table: Tensor = resize_rel_pos_bias_table(trained, new_window_size=window, new_bias_shape=shape)
+    table: Tensor = resize_rel_pos_bias_table_simple(
+        trained, new_window_size=window, new_bias_shape=shape
+    )
     return table

@@ -15,7 +15,7 @@ RGB = ("red", "green", "blue")
 
 
 def find_stems(model: nn.Module) -> tuple[str, ...]:
-    """Return the parameter names of the first convolution; two for the few models that have parallel ones.
+    """Return the names of the first convolution's weight: two where parallel ones read the image.
 
     Raises:
         ConfigError: If timm does not say which layer it is.
@@ -27,7 +27,8 @@ def find_stems(model: nn.Module) -> tuple[str, ...]:
     if not stems or any(stem not in parameters for stem in stems):
         raise ConfigError(
             f"backbone '{type(model).__name__}' does not say which layer is its first convolution, "
-            "so its stem cannot be brought to other channels; use it with strategies that pre-train on the target's"
+            "so its stem cannot be brought to other bands: use strategies that pre-train on the "
+            "target's channels"
         )
     return stems
 
@@ -47,28 +48,29 @@ def inflate_stem(
 ) -> Tensor:
     """Return the first convolution's weight for `bands`, (O, n, kh, kw), from that for RGB.
 
-    With K_r, K_g, K_b the given kernels, a band named red, green or blue takes its own kernel, wherever it stands.
-    The other bands, in their order e = 0, 1, ..., take
+    With K_r, K_g, K_b the given kernels, a band named red, green or blue takes its own kernel,
+    wherever it stands. The other bands, in their order e = 0, 1, ..., take
 
-    - `repeat`: K_r, K_g, K_b, K_r, ... (the kernel e mod 3), and then *all* kernels, RGB's too, are multiplied
-      by 3/n: an image whose bands are equal gives the response that it gave in RGB when n is a multiple of 3;
+    - `repeat`: K_r, K_g, K_b, K_r, ... (the kernel e mod 3), and then *all* kernels, RGB's too,
+      are multiplied by 3/n, so that n bands excite the layer about as much as three did;
     - `mean`: (K_r + K_g + K_b) / 3;
-    - `zero`: zeros, so that the network starts as if it saw RGB alone;
-    - `random`: normal draws of mean 0 and the standard deviation of the layer's default initialisation.
+    - `zero`: zeros: the network starts as if it saw RGB alone;
+    - `random`: normal draws with the standard deviation of the layer's default initialisation.
 
-    Only `repeat` rescales. For red, green, blue all four return the kernels unchanged, to the bit; for the three in
-    another order they return them in that order; `how` may be None where no band is an extra one and n = 3. For one
-    or two bands `repeat` multiplies by 3 or 3/2.
+    Only `repeat` rescales, and for every n: two bands by 3/2, one by 3. For red, green, blue all
+    four return the kernels unchanged, to the bit; for these three in another order, the kernels
+    in that order. `how` may be None for these cases alone.
 
     Args:
         weight: Kernels for red, green, blue, (O, 3, kh, kw).
-        bands: Names of the n target channels, in their order; upper and lower case are equal.
+        bands: Names of the n target channels in their order, in upper or lower case.
         how: What extra bands take.
         generator: Source of the `random` kernels; untouched otherwise.
-        std: Standard deviation of the `random` kernels; None: that of torch's convolution, 1 / sqrt(3 n kh kw).
+        std: Standard deviation of the `random` kernels; None: that of torch's own convolution,
+            1 / sqrt(3 n kh kw).
 
     Raises:
-        InvalidValueError: If `weight` is not a convolution over three channels, or `how` is needed and None.
+        InvalidValueError: If `weight` is no convolution over three channels, or `how` is missing.
     """
     if weight.ndim != 4 or weight.shape[1] != len(RGB):
         raise InvalidValueError("the first layer's weight", tuple(weight.shape), "(O, 3, kh, kw)")

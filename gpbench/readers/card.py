@@ -39,7 +39,9 @@ def _relative(text: str) -> str:
 def _pattern(text: str) -> str:
     unknown = [word for word in re.findall(r"{[^}]*}", text) if word not in {NAME, SPLIT}]
     if text.count(NAME) != 1 or text.count(SPLIT) > 1 or unknown:
-        raise ValueError(f"{text!r} must hold {NAME} once, may hold {SPLIT} once, and no other {{}}")
+        raise ValueError(
+            f"{text!r} must hold {NAME} once, may hold {SPLIT} once, and no other {{}}"
+        )
     return text
 
 
@@ -172,11 +174,11 @@ class Card(Part):
     """Where the files lie, relative to the card's folder, unless --data-root says otherwise."""
     bands: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_all_different)]
     classes: Annotated[
-        tuple[str, ...], Field(min_length=2, max_length=IGNORE_INDEX), AfterValidator(_all_different)
+        tuple[str, ...],
+        Field(min_length=2, max_length=IGNORE_INDEX),
+        AfterValidator(_all_different),
     ]
-    images: Annotated[
-        tuple[ImageFiles, ...], BeforeValidator(_one_or_several), Field(min_length=1)
-    ]
+    images: Annotated[tuple[ImageFiles, ...], BeforeValidator(_one_or_several), Field(min_length=1)]
     labels: Labels
     splits: Splits
     scene: SceneExpression | None = None

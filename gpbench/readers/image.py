@@ -77,7 +77,9 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     if pixels.dtype == np.uint16:
         pixels = pixels >> 8
     elif pixels.dtype != np.uint8:
-        raise DataError(f"{path} holds {pixels.dtype} pixels; a pre-training image has 8 or 16 bits")
+        raise DataError(
+            f"{path} holds {pixels.dtype} pixels; a pre-training image has 8 or 16 bits"
+        )
     colours = pixels[:, :, :3] if pixels.shape[2] > 2 else np.repeat(pixels[:, :, :1], 3, axis=2)
     return np.ascontiguousarray(colours, dtype=np.uint8)
 
@@ -96,7 +98,7 @@ def head_of(path: Path) -> bytes:
 
 
 def read_picture(path: Path, *, keep_indices: bool) -> NDArray[Any]:
-    """Return what Pillow reads, (H, W) or (H, W, C); a colour table is expanded or left as indices."""
+    """Return what Pillow reads, (H, W) or (H, W, C); a colour table expanded or as indices."""
     try:
         with Image.open(path) as opened:
             picture = ImageOps.exif_transpose(opened)
@@ -112,7 +114,7 @@ def read_picture(path: Path, *, keep_indices: bool) -> NDArray[Any]:
 def read_tiff(path: Path) -> tuple[NDArray[Any], str, NDArray[np.uint8] | None]:
     """Return the first picture of a TIFF at full size, one letter per axis, its colour table.
 
-    The letters are Y and X for rows and columns; the table is (values, 3), None where there is none.
+    Y and X are the letters of rows and columns; the table is (values, 3), or None.
     """
     try:
         with tifffile.TiffFile(path) as tiff:

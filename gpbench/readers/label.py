@@ -1,4 +1,4 @@
-"""Label files as class indices (H, W) uint8: identity, a table of values, a threshold, or colours."""
+"""Label files as class indices (H, W) uint8: by identity, table, threshold or colour."""
 
 from __future__ import annotations
 

@@ -37,11 +37,13 @@ class SingleKeyLoader(yaml.SafeLoader):
     """The safe loader, except that a key written twice is an error: YAML would keep the last."""
 
     def construct_mapping(
-        self, node: yaml.MappingNode, deep: bool = False  # noqa: FBT001, FBT002  PyYAML's signature
+        self,
+        node: yaml.MappingNode,
+        deep: bool = False,  # noqa: FBT001, FBT002  PyYAML's signature
     ) -> dict[Hashable, Any]:
         seen = set()
         for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]  PyYAML is partly typed
+            key = self.construct_object(key_node, deep=True)
             if key in seen:
                 raise yaml.constructor.ConstructorError(
                     None, None, f"the key '{key}' is written twice", key_node.start_mark
@@ -76,25 +78,26 @@ def read_yaml(path: Path, model: type[Model]) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = [_sentence(details, root, model) for details in error.errors()]
+        found = sorted(
+            (_line(details["loc"], root), _sentence(details, model)) for details in error.errors()
+        )
+        problems = [f"line {line}: {sentence}" for line, sentence in found]
         raise ConfigError.collected(str(path), problems) from error
 
 
-def _sentence(details: ErrorDetails, root: yaml.Node | None, model: type[BaseModel]) -> str:
+def _sentence(details: ErrorDetails, model: type[BaseModel]) -> str:
     place = details["loc"]
     name = ".".join(str(part) for part in place)
     kind, got = details["type"], _shown(details["input"])
     if kind == "extra_forbidden":
-        text = f"unknown key '{name}'.{nearest(str(place[-1]), _keys_at(place[:-1], model))}"
-    elif kind == "missing":
-        text = f"'{name}' is missing"
-    elif kind in PLAIN_WORDS:
-        text = f"{name} = {got} {PLAIN_WORDS[kind]}"
-    elif kind == "value_error":
-        text = f"{name}: {details['ctx']['error']}"
-    else:
-        text = f"{name} = {got} is not allowed: {details['msg'].lower()}"
-    return f"line {_line(place, root)}: {text}"
+        return f"unknown key '{name}'.{nearest(str(place[-1]), _keys_at(place[:-1], model))}"
+    if kind == "missing":
+        return f"'{name}' is missing"
+    if kind in PLAIN_WORDS:
+        return f"{name} = {got} {PLAIN_WORDS[kind]}"
+    if kind == "value_error":
+        return f"{name}: {details['ctx']['error']}"
+    return f"{name} = {got} is not allowed: {details['msg']}"
 
 
 def _shown(value: object) -> str:

@@ -17,6 +17,6 @@ def a12(a: Sequence[float], b: Sequence[float]) -> float:
     Reference: Vargha & Delaney 2000.
     """
     gaps = np.subtract.outer(np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64))
-    wins = np.count_nonzero(gaps > RESOLUTION)
-    ties = np.count_nonzero(np.abs(gaps) <= RESOLUTION)
+    wins = int(np.count_nonzero(gaps > RESOLUTION))
+    ties = int(np.count_nonzero(np.abs(gaps) <= RESOLUTION))
     return (wins + ties / 2) / gaps.size

@@ -58,6 +58,8 @@ def read_scored(folder: Path, scored: ScoredVariant, images: Sequence[str]) -> P
         raise _broken(path, f"'images' is {names.dtype} {names.shape}, not text ({len(counts)},)")
     if names.tolist() != list(images):
         raise _broken(path, "its images are not those of the outcome, in their order")
+    if len(set(images)) != len(images):
+        raise _broken(path, "an image occurs twice")
     if (counts < 0).any():
         raise _broken(path, "it holds a count below 0")
     packed = tuple(pack(one) for one in counts)

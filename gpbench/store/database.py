@@ -48,23 +48,23 @@ class Location:
 
 
 def locate(text: str) -> Location:
-    """Return what a database URL means.
+    """Return what a database URL means; the path of a file is taken as it stands, nothing unquoted.
 
     Raises:
-        StoreError: If it is not a URL that SQLAlchemy knows, or an SQLite database without a file.
+        StoreError: If it is no URL, or an SQLite database without a file.
     """
+    if text.startswith("sqlite"):
+        path = re.sub(r"^sqlite(\+pysqlite)?:/?/?/?", "", text)
+        if path in ("", ":memory:") or path.startswith("file:"):
+            raise StoreError(f"--db {text!r} names no file: results must outlive the command")
+        if "?" in path:
+            raise StoreError(f"--db {text!r}: a file takes no options: leave out what follows '?'")
+        return Location(URL.create("sqlite", database=path), Path(path), path)
     try:
         url = make_url(text)
-        backend = url.get_backend_name()
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise StoreError(
-            f"--db {text!r} is neither a file nor a database URL such as postgresql+psycopg://HOST/NAME"
-        ) from error
-    if backend != "sqlite":
-        return Location(url, None, url.render_as_string(hide_password=True))
-    if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
-        raise StoreError(f"--db {text!r} names no file: results must outlive the command")
-    return Location(url, Path(url.database), url.database)
+    except ArgumentError as error:
+        raise _unknown(text) from error
+    return Location(url, None, url.render_as_string(hide_password=True))
 
 
 def connect(location: Location, *, read_only: bool) -> Engine:
@@ -73,8 +73,10 @@ def connect(location: Location, *, read_only: bool) -> Engine:
         return _sqlite_engine(location.url, location.path, read_only=read_only)
     try:
         return create_engine(location.url, json_serializer=canonical_json)
-    except (ModuleNotFoundError, NoSuchModuleError) as error:
-        package = getattr(error, "name", None) or location.url.drivername
+    except NoSuchModuleError as error:
+        raise _unknown(location.shown) from error
+    except ModuleNotFoundError as error:
+        package = error.name or location.url.drivername
         raise MissingExtraError(
             package, f"the database {location.shown}", f"pip install {package}"
         ) from error
@@ -88,15 +90,38 @@ def told(shown: str) -> Iterator[None]:
     except DatabaseError as error:
         if type(error) not in (DatabaseError, OperationalError):
             raise
-        name = getattr(error.orig, "sqlite_errorname", "")
-        problem = next((p for code, p in _SQLITE_PROBLEMS.items() if name.startswith(code)), None)
-        reason = problem or f"cannot be used: {str(error.orig).strip().splitlines()[0]}"
-        raise StoreError(f"database {shown} {reason}") from error
+        name = getattr(error.orig, "sqlite_errorname", None)
+        problem = next(
+            (p for code, p in _SQLITE_PROBLEMS.items() if name and name.startswith(code)), None
+        )
+        if name and not problem:
+            raise  # SQLITE_ERROR: a statement that no database would take
+        first_line = str(error.orig).strip().partition("\n")[0]
+        raise StoreError(
+            f"database {shown} {problem or f'cannot be used: {first_line}'}"
+        ) from error
 
 
 def writing(engine: Engine) -> Engine:
     """Return a view of the engine whose SQLite transactions take the write lock when they begin."""
     return engine.execution_options(gpbench_writes=True)
+
+
+@contextmanager
+def without_references(connection: Connection) -> Iterator[Connection]:
+    """Let tables be replaced: SQLite would delete the rows that refer to a table that it drops.
+
+    To be entered before the transaction, in which SQLite ignores the switch.
+    """
+    raw = connection.connection.driver_connection
+    if not isinstance(raw, sqlite3.Connection):
+        yield connection
+        return
+    raw.execute("PRAGMA foreign_keys=OFF")
+    try:
+        yield connection
+    finally:
+        raw.execute("PRAGMA foreign_keys=ON")
 
 
 def settle_journal(engine: Engine, path: Path) -> None:
@@ -135,6 +160,12 @@ def file_system(path: Path, mounts: str | None = None) -> str:
 def is_network(kind: str) -> bool:
     """Return whether shared memory, which WAL needs, cannot be relied on there."""
     return kind in _NETWORK or (kind.startswith("fuse") and kind != _LOCAL_FUSE)
+
+
+def _unknown(text: str) -> StoreError:
+    return StoreError(
+        f"--db {text!r} is neither a file nor a database URL such as postgresql+psycopg://HOST/NAME"
+    )
 
 
 def _sqlite_engine(url: URL, path: Path, *, read_only: bool) -> Engine:

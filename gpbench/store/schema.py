@@ -8,7 +8,7 @@ from typing import Literal
 from sqlalchemy import Connection, Engine, inspect, text
 
 from gpbench.core.errors import SchemaTooNewError, StoreError
-from gpbench.store.database import Location, settle_journal, told, writing
+from gpbench.store.database import Location, settle_journal, told, without_references, writing
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VERSION_TABLE = "gpbench_schema"
@@ -48,7 +48,7 @@ def age(connection: Connection, location: Location, migrations: Path = MIGRATION
     return "current" if found == known[-1] else "older"
 
 
-def check_readable(engine: Engine, location: Location) -> None:
+def check_readable(engine: Engine, location: Location, migrations: Path = MIGRATIONS) -> None:
     """Refuse a database that is not there, or whose schema is not ours; write nothing.
 
     Raises:
@@ -58,7 +58,7 @@ def check_readable(engine: Engine, location: Location) -> None:
     if location.path is not None and not location.path.exists():
         raise _nothing_yet(location)
     with told(location.shown), engine.connect() as connection:
-        found = age(connection, location)
+        found = age(connection, location, migrations)
     if found == "fresh":
         raise _nothing_yet(location)
     if found == "older":
@@ -80,7 +80,11 @@ def bring_up_to_date(engine: Engine, location: Location, migrations: Path = MIGR
             age(connection, location, migrations)  # refuse before anything is touched
         if location.path is not None:
             settle_journal(engine, location.path)
-        with writing(engine).begin() as connection:  # always: it must be writable
+        with (
+            writing(engine).connect() as connection,
+            without_references(connection),
+            connection.begin(),  # even if nothing is to be done: it must be writable
+        ):
             lock_writers(connection)
             if age(connection, location, migrations) != "current":
                 _upgrade(connection, migrations)

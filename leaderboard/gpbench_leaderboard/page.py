@@ -50,8 +50,10 @@ class Difference:
     difference: float | None
     ci: tuple[float, float] | None
     p_adjusted: float | None
-    pretrainings: tuple[int, int] | None
-    """Units compared: candidate's and baseline's."""
+    units: tuple[int, int] | None
+    """Candidate's and baseline's pre-trainings; fine-tunings where nothing is pre-trained."""
+    own: str
+    """Both scores by the dataset's own metric, where that is another one: "mF1 81.8 v 79.4"."""
     verdict: str
     level: str | None
     forest: ForestRow | None
@@ -72,6 +74,7 @@ class Verdicts:
     """All contrasts on one axis; `note` says why there are none."""
 
     baseline: str
+    metric: str
     confidence: float
     """Of the intervals, in percent."""
     contrasts: tuple[Contrast, ...]
@@ -155,9 +158,9 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimGroup:
-    """Published rows of one dataset."""
+    """Published rows of one paper, or on one dataset."""
 
-    dataset: str
+    name: str
     claims: tuple[Claim, ...]
 
 
@@ -178,7 +181,7 @@ class Page:
     strategies: tuple[StrategyCard, ...]
     excluded: tuple[tuple[str, str], ...]
     warnings: tuple[str, ...]
-    claims: tuple[Claim, ...]
+    claims: tuple[ClaimGroup, ...]
     published: tuple[ClaimGroup, ...]
     command: str
     version: str

@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from gpbench.reports.wording import probability
 from gpbench_leaderboard.page import Page
 from gpbench_leaderboard.privacy import without_paths
 
@@ -30,7 +31,7 @@ def environment() -> Environment:
         finalize=shown,
     )
     made.filters.update(
-        points=points, signed=signed, tick=tick, p_value=p_value, share=share, slug=slug
+        points=points, signed=signed, tick=tick, p_value=probability, share=share, slug=slug
     )
     return made
 
@@ -54,11 +55,6 @@ def signed(value: float) -> str:
 def tick(value: float) -> str:
     """Return the shortest text of a round number: 2.5, -10."""
     return f"{value + 0.0:g}".replace("-", MINUS)
-
-
-def p_value(value: float) -> str:
-    """Return a p value with three decimals, or that it is below 0.001."""
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def share(value: float) -> str:

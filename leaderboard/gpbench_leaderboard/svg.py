@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 STRIP_WIDTH, STRIP_HEIGHT = 132.0, 22.0
-FOREST_WIDTH, FOREST_HEIGHT = 300.0, 26.0
+FOREST_WIDTH, FOREST_HEIGHT = 260.0, 26.0
 PAD = 6.0
 """Room at both ends, so that a mark on the border is whole."""
 FARTHEST = 6.0

@@ -1,0 +1,162 @@
+"""Any images and labels in a folder, described by a card: folder[card=FILE.yaml]."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gpbench.api import (
+    IGNORE_INDEX,
+    Band,
+    DataError,
+    DatasetInfo,
+    DatasetNotFoundError,
+    EvaluationProtocol,
+    Image,
+    ImageRef,
+    Label,
+    Split,
+)
+from gpbench.readers.card import Card, ImageFiles, read_card
+from gpbench.readers.image import read_image
+from gpbench.readers.label import (
+    colour_code,
+    colour_text,
+    identified,
+    mapped,
+    read_colours,
+    read_label,
+    thresholded,
+)
+from gpbench_datasets._folder_files import split_images
+
+KEY_FIELDS = {"name", "bands", "classes", "images", "labels", "splits", "scene"}
+"""What of a card decides pixels, labels and splits; the protocol enters a key by itself."""
+
+
+@dataclass(frozen=True)
+class Params:
+    """The parameters of the selector `folder[...]`."""
+
+    card: str
+    """The YAML file, relative to the folder that gpbench is called in."""
+
+
+class FolderDataset:
+    """The dataset that a card describes. It opens no file before it is asked for images."""
+
+    def __init__(self, card: Card, default_root: Path) -> None:
+        self.card = card
+        self.name = f"folder:{card.name}"
+        self.default_root = default_root
+        """Where the files lie unless --data-root says otherwise."""
+        colours = [colour_code(card.colours[name]) for name in card.classes if card.colours]
+        self.info = DatasetInfo(
+            title=card.title or card.name,
+            version=card.version,
+            bands=tuple(Band(name) for name in card.bands),
+            classes=card.classes,
+            gsd_m=card.gsd_m,
+            licence=card.licence,
+            reference=card.reference,
+            colours=tuple((code >> 16, code >> 8 & 255, code & 255) for code in colours),
+            synthetic=card.synthetic,
+            images_may_be_shown=card.images_may_be_shown,
+        )
+        self.protocol = EvaluationProtocol(**card.protocol.model_dump())
+
+    def images(self, root: Path, split: Split) -> Sequence[ImageRef]:
+        """Return the images of a split, in the order of its list file or sorted by name."""
+        if not root.is_dir():
+            raise DatasetNotFoundError(self.name, root)
+        return split_images(self.card, self.name, root, split)
+
+    def read(self, root: Path, ref: ImageRef) -> tuple[Image, Label | None]:
+        """Return the bands of all files of an image, one after another, and its label.
+
+        Raises:
+            DataError: If sizes, channels or label values are not as declared; names the file.
+        """
+        *image_files, label_file = (root / path for path in ref.files)
+        parts = [
+            _channels(path, files)
+            for path, files in zip(image_files, self.card.images, strict=True)
+        ]
+        label = self._label(label_file)
+        for path, pixels in zip([*image_files[1:], label_file], [*parts[1:], label], strict=True):
+            if pixels.shape[:2] != parts[0].shape[:2]:
+                raise DataError(
+                    f"{path} is {_size(pixels)} pixels, and {image_files[0]} {_size(parts[0])}: "
+                    "the files of an image must have one size"
+                )
+        image = np.concatenate(parts, axis=2)  # uint8 and uint16 meet in uint16, floats in float32
+        self._check_bands(image, " + ".join(map(str, image_files)))
+        return image, label
+
+    def _check_bands(self, image: Image, where: str) -> None:
+        bands = self.card.bands
+        if image.shape[2] != len(bands):
+            raise DataError(
+                f"{where} has {image.shape[2]} channel(s); the card names {len(bands)} band(s): "
+                f"{', '.join(bands)}"
+            )
+        if image.dtype == np.float32 and not np.isfinite(image).all():
+            raise DataError(f"{where} holds pixels that are NaN or infinite: fill them")
+
+    def _label(self, path: Path) -> Label:
+        labels, where = self.card.labels, str(path)
+        index = {name: i for i, name in enumerate(self.card.classes)}
+        if labels.colours is not None:
+            table = {colour_code(text): index[name] for text, name in labels.colours.items()}
+            table |= {colour_code(str(text)): IGNORE_INDEX for text in labels.ignore}
+            return mapped(read_colours(path), table, where, colour_text)
+        values = read_label(path)
+        ignored = {int(value) for value in labels.ignore}
+        if labels.values is not None:
+            table = {value: index[name] for value, name in labels.values.items()}
+            return mapped(values, table | dict.fromkeys(ignored, IGNORE_INDEX), where)
+        if labels.above is not None:
+            halves = thresholded(values, labels.above)
+            return np.where(np.isin(values, list(ignored)), np.uint8(IGNORE_INDEX), halves)
+        return identified(values, len(index), {*ignored, IGNORE_INDEX}, where)
+
+
+class Folder:
+    """Makes a dataset from a card."""
+
+    params: ClassVar[type] = Params
+
+    def configured(self, params: Params) -> tuple[str, FolderDataset, Mapping[str, Any]]:
+        """Return `folder:NAME`, the dataset, and what of the card enters a key.
+
+        Where the files lie, title, licence and the like do not: they change no number.
+
+        Raises:
+            ConfigError: If the card is wrong.
+        """
+        card = read_card(Path(params.card))
+        dataset = FolderDataset(card, Path(params.card).parent / card.root)
+        return dataset.name, dataset, card.model_dump(mode="json", include=KEY_FIELDS)
+
+
+def _channels(path: Path, files: ImageFiles) -> Image:
+    pixels = read_image(path)
+    if files.channels is None:
+        return pixels
+    if max(files.channels) >= pixels.shape[2]:
+        raise DataError(
+            f"{path} has {pixels.shape[2]} channel(s); the card takes "
+            f"{list(files.channels)}, counted from 0"
+        )
+    return pixels[:, :, list(files.channels)]
+
+
+def _size(pixels: Image | Label) -> str:
+    return f"{pixels.shape[1]} x {pixels.shape[0]}"
+
+
+PLUGIN = Folder()

@@ -1,0 +1,1 @@
+"""The pre-training sources of gpbench, one file each."""

@@ -1,0 +1,1 @@
+"""What strategies share, for built-in and third-party plugins alike."""
