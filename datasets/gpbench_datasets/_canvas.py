@@ -44,15 +44,17 @@ class Canvas:
     def paint(
         self, drawn: Sprite, row: float, column: float, values: Values, label: int | None = None
     ) -> None:
-        """Paint a shape with its centre at (row, column); what reaches beyond the edge is cut."""
+        """Paint a shape with its centre at (row, column); what reaches beyond the edge is cut.
+
+        `values` are (C,), or (n, n, C) with one entry per pixel of the sprite.
+        """
         here, there = self._overlap(drawn, row, column)
-        share = drawn.cover[there][:, :, None]
-        colours = np.broadcast_to(
-            np.asarray(values, dtype=np.float32), (*share.shape[:2], self.values.shape[2])
-        ).copy()
-        colours[:, :, : self.toned] *= drawn.tone[there][:, :, None]
+        share, colours = drawn.cover[there][:, :, None], np.asarray(values, dtype=np.float32)
         patch = self.values[here]
-        patch += share * (colours - patch)
+        colours = np.broadcast_to(colours[there] if colours.ndim == 3 else colours, patch.shape)
+        lit = colours.copy()
+        lit[:, :, : self.toned] *= drawn.tone[there][:, :, None]
+        patch += share * (lit - patch)
         if label is not None:
             self.label[here][drawn.cover[there] >= 0.5] = label
 

@@ -51,5 +51,63 @@ def _street(canvas: Canvas, view: View) -> None:
         canvas.paint(sprite("tree", 14, 0, int(rng.integers(8))), row, column, (62, 110, 50, 55))
 
 
-def _heat(name: str, drawn: Sprite, day: bool, rng: np.random.Generator) -> np.ndarray:  # noqa: FBT001
-    ...
+def _thing(canvas: Canvas, name: str, rng: np.random.Generator, row: float) -> tuple[float, float]:
+    """Paint one thing that stands at a row: the lower, the larger. Return where its middle is."""
+    near = (row - HORIZON) / (SIDE_PX - HORIZON)
+    kind = "person" if name == "statue" else name
+    radius = round(SIZES[kind][0] + SIZES[kind][1] * near)
+    drawn = sprite(SHAPE_OF[kind], radius, 0, int(rng.integers(2)))
+    heat = np.full(drawn.cover.shape, HEAT[name] + rng.normal(0, 8), dtype=np.float32)
+    if name == "car":
+        heat[: len(heat) // 2] -= 60  # cool windows above a warm engine
+    colour = np.broadcast_to(by_chance(rng), (*heat.shape, 3))
+    middle, column = row - 0.6 * radius, rng.uniform(4, SIDE_PX - 4)
+    values = np.concatenate([colour, heat[:, :, None]], axis=2)
+    canvas.paint(drawn, middle, column, values, CLASSES.index(name) if name in CLASSES else 0)
+    return middle, column
+
+
+def _night(canvas: Canvas, lamps: list[tuple[float, float]], rng: np.random.Generator) -> None:
+    """Darken the colours, except around street lamps and the lights of cars."""
+    light = np.full((SIDE_PX, SIDE_PX), NIGHT_LIGHT, dtype=np.float32)
+    street = [(HORIZON - 18, column, 20) for column in rng.uniform(8, SIDE_PX - 8, 2)]
+    for row, column, reach in (*street, *((row, column, 6) for row, column in lamps)):
+        distance = (canvas.rows - row) ** 2 + (canvas.columns - column) ** 2
+        light += 0.55 * np.exp(-distance / (2 * reach**2))
+    tint = np.array([1.05, 0.97, 0.8], dtype=np.float32)
+    canvas.values[:, :, :3] *= light[:, :, None] * tint
+
+
+def draw(view: View) -> tuple[Image, Label]:
+    """Return a street (128, 128, 4): red, green, blue, thermal."""
+    canvas, rng = Canvas(SIDE_PX, bands=4), view.moment
+    _street(canvas, view)
+    names = rng.choice(list(LIKELY), size=rng.integers(5, 9), p=list(LIKELY.values()))
+    rows = np.sort(HORIZON + (SIDE_PX - HORIZON) * rng.uniform(0.08, 1, len(names)))
+    spots = [(str(name), _thing(canvas, str(name), rng, row)) for name, row in zip(names, rows, strict=True)]
+    if view.name == "night":
+        _night(canvas, [spot for name, spot in spots if name == "car"], rng)
+    return canvas.finished(rng, noise=5)
+
+
+PLUGIN = Procedural(
+    name="demo-mfnet",
+    info=DatasetInfo(
+        title="Synthetic streets by day and night, after MFNet",
+        version=1,
+        bands=(Band("red"), Band("green"), Band("blue"), Band("thermal")),
+        classes=CLASSES,
+        licence="CC0-1.0",
+        reference="docs/demo-world.md",
+        colours=((90, 90, 96), (64, 96, 200), (230, 110, 50), (60, 170, 90)),
+        synthetic=True,
+        images_may_be_shown=True,
+    ),
+    protocol=EvaluationProtocol(
+        name="demo", version=1, metric="mIoU", tile_px=TILE_PX, stride_px=TILE_PX
+    ),
+    draw=draw,
+    places={"train": 20, "test": 14},
+    views=("day", "night"),
+    tags={"day": ("day",), "night": ("night",)},
+)

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from gpbench.cli import options
-from gpbench.cli.run import place_of, report, run_plan
+from gpbench.cli.output import stderr, stdout
+from gpbench.cli.run import Finished, place_of, report, run_plan
 from gpbench.cli.session import plan_experiment
 
 app = typer.Typer()
@@ -33,11 +34,12 @@ def demo(
     """Pre-train, fine-tune, score, compare and publish on a small synthetic world."""
     from gpbench.config import config_folder
 
-    flags = {"limit": limit} if limit is not None else {}
-    plan = plan_experiment(config_folder() / "demo.yaml", flags, require_data=True)
+    place = place_of(workdir, None)
+    asked = {} if limit is None else {"limit": limit}
+    plan = plan_experiment(config_folder() / "demo.yaml", asked, place, require_data=True)
     finished = run_plan(
         plan,
-        place_of(workdir, None),
+        place,
         executor="inline",
         jobs=jobs,
         retry_failed=False,
@@ -47,5 +49,19 @@ def demo(
     )
     report(finished, format_)
     if finished.exit_code == 0:
-        _publish(finished.place.workdir, format_)
+        _publish(finished, format_)
     raise typer.Exit(finished.exit_code)
+
+
+def _publish(finished: Finished, format_: options.DataFormat) -> None:
+    """Show the verdicts and build the site."""
+    from gpbench.compare.stored import stored_study
+    from gpbench.reports.terminal import print_comparison
+    from gpbench_leaderboard.build import build_site, comparison_of
+
+    name = finished.plan.experiment.name
+    compared = comparison_of(stored_study(finished.store, name))
+    if format_ is options.DataFormat.table and not isinstance(compared, str):
+        print_comparison(compared, stdout())
+    site = build_site(finished.store, name, finished.place.workdir / "site")
+    stderr().print(f"The site: {site.resolve()}", markup=False, soft_wrap=True)

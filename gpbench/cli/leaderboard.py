@@ -35,7 +35,7 @@ def build(
     debug: options.Debug = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Make a site of one experiment that works without a server, and print the path of its first page."""
+    """Make a site of one experiment that needs no server; print the path of its first page."""
     from gpbench.store import Store
     from gpbench_leaderboard.build import build_site
 
@@ -44,6 +44,8 @@ def build(
     with Store.open(url, read_only=True) as store:
         name = experiment or store.latest_experiment()
         if name is None:
-            raise ConfigError("no experiment is stored here yet: `gpbench run` or `gpbench demo` makes one")
+            raise ConfigError(
+                "no experiment is stored here yet: `gpbench run` or `gpbench demo` makes one"
+            )
         site = build_site(store, name, output or folder / "site", include_images=include_images)
     typer.echo(site)

@@ -45,8 +45,8 @@ def plan(
 ) -> None:
     """Show what `run` would do, what it costs and what it can show."""
     asked = experiment_flags(locals())
-    planned = plan_experiment(config, asked, require_data=False)
-    show_plan(planned, place_of(workdir, db), format_)
+    place = place_of(workdir, db)
+    show_plan(plan_experiment(config, asked, place, require_data=False), place, format_)
 
 
 def show_plan(planned: Plan, place: Place, format_: options.DataFormat) -> None:

@@ -21,7 +21,7 @@ from gpbench.cli.session import (
     executor_maker,
     make_place,
     plan_experiment,
-    prepare_data,
+    prepared,
     resume_command,
 )
 
@@ -83,7 +83,7 @@ def run_plan(
     make_place(place)
     console = stderr()
     store = Store.open(place.db)
-    prepare_data(plan, place, console)
+    plan = prepared(plan, place, console)
     again = Again(failed=retry_failed, all=force, retries=max_retries)
     summary = execute(
         plan, place, store, console, maker=maker, again=again, keep_weights=keep_weights
@@ -140,7 +140,7 @@ def run(
     """Pre-train, fine-tune and score an experiment; the same command again continues it."""
     asked = experiment_flags(locals())
     place = place_of(workdir, db)
-    plan = plan_experiment(config, asked, require_data=not dry_run)
+    plan = plan_experiment(config, asked, place, require_data=not dry_run)
     if dry_run:
         from gpbench.cli.plan import show_plan
 

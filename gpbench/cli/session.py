@@ -14,15 +14,22 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from gpbench.core.errors import ConfigError, InvalidValueError, StoreError
+from gpbench.core.errors import (
+    ConfigError,
+    DataError,
+    InvalidValueError,
+    PluginError,
+    StoreError,
+)
 from gpbench.core.plan import Plan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
+    from rich.progress import TaskID
 
-    from gpbench.core.plan import PlanItem
+    from gpbench.core.plan import Experiment, PlanItem
     from gpbench.core.stage import Outcome
     from gpbench.execution.driver import Again, Driver, Job, Summary
     from gpbench.execution.executor import Event, Executor
@@ -42,15 +49,53 @@ class Place:
         return self.workdir / "data"
 
 
-def plan_experiment(file: Path | None, flags: Mapping[str, Any], *, require_data: bool) -> Plan:
+def plan_experiment(
+    file: Path | None, flags: Mapping[str, Any], place: Place, *, require_data: bool
+) -> Plan:
     """Return the plan of what flags, environment and file ask for."""
     from gpbench.config import load_experiment
     from gpbench.models.backbone import catalog
+
+    experiment = load_experiment(file, flags, os.environ, catalog().names)
+    return _planned(experiment, place, require_data=require_data)
+
+
+def prepared(plan: Plan, place: Place, console: Console) -> Plan:
+    """Return the plan with all its data prepared; epochs of a dataset are then counted for sure."""
+    written = prepare_data(plan.experiment, place, console)
+    if written and plan.experiment.recipe.finetune.epochs:
+        return _planned(plan.experiment, place, require_data=True)
+    return plan
+
+
+def _planned(experiment: Experiment, place: Place, *, require_data: bool) -> Plan:
+    from gpbench.models.backbone import catalog
     from gpbench.planning import build_plan
 
-    known = catalog()
-    experiment = load_experiment(file, flags, os.environ, known.names)
-    return build_plan(experiment, catalog(experiment.backbones), require_data=require_data)
+    tiles = training_tiles(experiment, place) if experiment.recipe.finetune.epochs else {}
+    return build_plan(
+        experiment, catalog(experiment.backbones), require_data=require_data, training_tiles=tiles
+    )
+
+
+def training_tiles(experiment: Experiment, place: Place) -> dict[str, int]:
+    """Return how many training tiles the datasets have whose stores are there."""
+    from gpbench.data.tile_store import TileStore, store_folder
+    from gpbench.data.windows import windows_of
+    from gpbench.planning import resolve_dataset
+
+    tiles = {}
+    for text in experiment.datasets:
+        try:
+            resolved = resolve_dataset(text, experiment.data_roots)
+            spec = resolved.spec()
+        except (ConfigError, DataError, PluginError):
+            continue  # planning says what is wrong, or excludes it
+        folder = store_folder(place.data, spec)
+        if folder.is_dir():
+            images, protocol = TileStore.open(folder).images("train"), spec.protocol
+            tiles[resolved.name] = len(windows_of(images, protocol.tile_px, protocol.stride_px))
+    return tiles
 
 
 def accept_exclusions(plan: Plan, *, yes: bool, console: Console) -> None:
@@ -86,30 +131,30 @@ def make_place(place: Place) -> None:
         ) from None
 
 
-def prepare_data(plan: Plan, place: Place, console: Console) -> None:
-    """Write the tile stores that the plan needs and that are not there yet."""
+def prepare_data(experiment: Experiment, place: Place, console: Console) -> bool:
+    """Write the tile stores of the experiment's datasets that are not there; return if any was."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-    from gpbench.data.tile_store import store_folder, write_store
+    from gpbench.data.tile_store import store_folder
+    from gpbench.data.tile_writer import write_store
     from gpbench.planning import resolve_dataset
 
-    missing = [
-        facts for facts in plan.datasets if not store_folder(place.data, facts.spec).is_dir()
-    ]
-    if not missing:
-        return
+    written = False
     columns = (TextColumn("preparing {task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for facts in missing:
-            task = progress.add_task(facts.name, total=None)
+        for text in experiment.datasets:
+            resolved = resolve_dataset(text, experiment.data_roots)
+            folder = store_folder(place.data, resolved.spec())
+            if folder.is_dir():
+                continue
+            task = progress.add_task(resolved.name, total=None)
 
-            def report(done: int, total: int, task: Any = task) -> None:
+            def report(done: int, total: int, task: TaskID = task) -> None:
                 progress.update(task, completed=done, total=total)
 
-            resolved = resolve_dataset(facts.selector, plan.experiment.data_roots)
-            folder = store_folder(place.data, facts.spec)
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            write_store(folder, resolved.dataset, resolved.root, progress=report)
+            write_store(folder, resolved.dataset, resolved.root or Path(), report)
+            written = True
+    return written
 
 
 def default_jobs(plan: Plan) -> int:
@@ -152,14 +197,12 @@ def jobs_of(plan: Plan, place: Place, *, keep_weights: bool) -> list[Job]:
 
     items = plan.stages()
     by_index = {item.index: item for item in plan.items}
-    return [
-        Job(
-            request,
-            items[key],
-            tuple(parent for i in items[key].needs if (parent := by_index[i].key) is not None),
-        )
-        for key, request in requests(plan, place.workdir, keep_weights=keep_weights).items()
-    ]
+    jobs = []
+    for request in requests(plan, place.workdir, keep_weights=keep_weights):
+        item = items[request.spec.key]
+        parents = (by_index[index].key for index in item.needs)
+        jobs.append(Job(request, item, tuple(key for key in parents if key is not None)))
+    return jobs
 
 
 def execute(
@@ -187,7 +230,7 @@ def headline_of(plan: Plan, place: Place) -> Callable[[Outcome, PlanItem], str]:
     """Return what says a finished stage's result in a few words."""
     import numpy as np
 
-    from gpbench.metrics import score_under
+    from gpbench.reports.results import headline_value
 
     facts = {facts.name: facts.spec for facts in plan.datasets}
 
@@ -198,8 +241,7 @@ def headline_of(plan: Plan, place: Place) -> Callable[[Outcome, PlanItem], str]:
         with np.load(path, allow_pickle=False) as arrays:
             total = arrays["counts"].sum(axis=0)
         spec = facts[item.dataset]
-        value = score_under(total, spec.info, spec.protocol).headline(spec.protocol.metric)
-        return f"{spec.protocol.metric} {100 * value:.2f}"
+        return f"{spec.protocol.metric} {headline_value(total, spec):.2f}"
 
     return headline
 

@@ -73,7 +73,7 @@ def _sides(study: Study, request: Request) -> tuple[str, tuple[str, ...]]:
     """Return the baseline, and the candidates in the order of the study."""
     for name in (*request.candidates, *([request.baseline] if request.baseline else [])):
         if name not in study.arms:
-            raise UnknownNameError(f"arm of '{study.name}'", name, study.arms)
+            raise UnknownNameError("arm", name, study.arms)
     baseline, arms = request.baseline or USUAL_BASELINE, ", ".join(study.arms)
     if baseline not in study.arms:
         raise ComparisonError(

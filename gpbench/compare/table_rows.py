@@ -62,8 +62,10 @@ def read_rows(path: Path) -> dict[int, TableRow]:
             reader = csv.reader(file)
             header = [name.strip() for name in next(reader, [])]
             lines = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as a table: {error}") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no UTF-8 table with commas: {error}") from error
     _check_header(path, header)
     if not lines:
         raise DataError(f"{path} has a header and no rows")

@@ -101,6 +101,8 @@ class DatasetFacts:
 
     name: str
     spec: DatasetSpec
+    selector: str = ""
+    """The text that resolves to it; not kept in the store: it may hold a path."""
 
 
 @dataclass(frozen=True)

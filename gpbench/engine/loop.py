@@ -74,7 +74,7 @@ class Trainer:
         self.training, self.monitor = training, monitor
         self.module = training.task.to(training.device)
         if training.numerics.channels_last:
-            self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  torch's stub lacks it
+            self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.task: Any = self.module
         self.optimiser = build_optimiser(self.module, training.backbone, training.optim)
         self.schedule = build_schedule(self.optimiser, training.optim, training.steps)
@@ -105,7 +105,8 @@ class Trainer:
 
     def exported(self) -> nn.Module:
         """Return the network that is handed on: the running average where the recipe has one."""
-        return self.averaged.module if self.averaged is not None else self.task.net
+        net: nn.Module = self.averaged.module if self.averaged is not None else self.task.net
+        return net
 
     def _run(self, steps: range, batches: Iterator[Fetched]) -> None:
         saved_at = beat_at = time.monotonic()
@@ -138,7 +139,7 @@ class Trainer:
             views = self.task.views(batch.part(part, training.device), draws)
             with autocast(training.numerics, training.device):
                 loss = _loss(self.task.loss(views), training.task) * share
-            loss.backward()  # type: ignore[no-untyped-call]  torch's stub
+            loss.backward()  # type: ignore[no-untyped-call]  # torch's stub
             total += loss.detach()
         if training.optim.clip_grad is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), training.optim.clip_grad)
@@ -186,7 +187,7 @@ class Trainer:
         )
 
 
-def _averaged(net: nn.Module, optim: Optimisation) -> Any:
+def _averaged(net: Any, optim: Optimisation) -> Any:
     if optim.ema_decay is None:
         return None
     return ModelEmaV3(net, decay=optim.ema_decay)

@@ -22,7 +22,7 @@ def shares(arm: Arm) -> list[float]:
     """
     given = sum(part.share or 0.0 for part in arm.parts)
     open_parts = sum(part.share is None for part in arm.parts)
-    found = []
+    found: list[float] = []
     for part in arm.parts:
         budget = (1 - given) / open_parts if part.share is None else part.share
         total = sum(phase.share for phase in part.phases)

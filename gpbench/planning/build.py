@@ -16,7 +16,6 @@ from gpbench.core.plan import (
     Experiment,
     Plan,
     PlanItem,
-    StrategyFacts,
 )
 from gpbench.core.stage import DatasetSpec, Kind, PluginSpec, SourceSpec
 from gpbench.planning.data import (
@@ -28,6 +27,7 @@ from gpbench.planning.data import (
     resolve_sources,
 )
 from gpbench.planning.estimate import images_shown
+from gpbench.planning.facts import strategy_facts
 from gpbench.planning.items import plan_items
 from gpbench.planning.stages import PlannedDataset, PlannedSource, Setting, roles_of
 from gpbench.planning.trial import spread
@@ -79,8 +79,8 @@ def build_plan(
     return Plan(
         experiment=experiment,
         items=tuple(items),
-        strategies=tuple(_facts(arm) for arm in arms),
-        datasets=tuple(DatasetFacts(each.name, each.spec) for each in datasets),
+        strategies=tuple(strategy_facts(arm) for arm in arms),
+        datasets=tuple(DatasetFacts(each.name, each.spec, each.selector) for each in datasets),
         excluded=tuple(excluded),
         trial=experiment.limit is not None,
         images={kind: _images(items, kind) for kind in ("pretrain", "finetune")},
@@ -118,7 +118,8 @@ def _datasets(
     for text in experiment.datasets:
         try:
             resolved = resolve_dataset(text, experiment.data_roots)
-            spec, there = _dataset_spec(resolved, may_miss=_may_miss(text, experiment, require_data))
+            may_miss = not require_data and text not in experiment.brought_in
+            spec, there = _dataset_spec(resolved, may_miss=may_miss)
         except GpbenchError as error:
             _exclude(text, error, experiment, excluded)
             continue
@@ -129,12 +130,8 @@ def _datasets(
                 "leave one out, or change the name in its card"
             )
         texts[name] = text
-        planned[name] = PlannedDataset(name, spec, there, tiles.get(name))
+        planned[name] = PlannedDataset(name, text, spec, there, tiles.get(name))
     return list(planned.values())
-
-
-def _may_miss(name: str, experiment: Experiment, require_data: bool) -> bool:  # noqa: FBT001  passed on
-    return not require_data and name not in experiment.brought_in
 
 
 def _dataset_spec(resolved: ResolvedDataset, *, may_miss: bool) -> tuple[DatasetSpec, bool]:
@@ -218,25 +215,6 @@ def _check_left(
                 *(f"  - {each.name}: {each.reason}" for each in excluded),
             ]
         )
-    )
-
-
-def _facts(arm: Arm) -> StrategyFacts:
-    """Return what reports show of an arm; of a chain, its strategies together."""
-    parts = [part.described() for part in arm.parts]
-    plugin = parts[0]
-    if len(parts) > 1:
-        params = {f"{each.name}.{key}": value for each in parts for key, value in each.params.items()}
-        plugin = PluginSpec(
-            "+".join(each.name for each in parts), max(each.version for each in parts), params
-        )
-    return StrategyFacts(
-        arm=str(arm),
-        title=" + ".join(part.strategy.title for part in arm.parts),
-        plugin=plugin,
-        assumed=tuple(dict.fromkeys(name for part in arm.parts for name in part.strategy.assumed)),
-        chain=tuple(phase.name for part in arm.parts for phase in part.phases),
-        pretrains=any(part.phases for part in arm.parts),
     )
 
 

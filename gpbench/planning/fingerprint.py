@@ -1,4 +1,4 @@
-"""What lies on disk as one text: the fingerprints that enter keys. Reads names and sizes, no pixels."""
+"""The fingerprints of data that enter keys, made of names and sizes: no pixel is read."""
 
 from __future__ import annotations
 

@@ -36,6 +36,7 @@ class PlannedDataset:
     """A dataset of the plan; `there` says whether its files are."""
 
     name: str
+    selector: str
     spec: DatasetSpec
     there: bool
     tiles: int | None
@@ -58,6 +59,10 @@ class Planned:
     """Of the weights it leaves; None for a fine-tuning."""
     inflate: Inflate | None = None
     """How that stem is brought to other bands."""
+
+    @property
+    def reads_dataset(self) -> bool:
+        return self.spec.dataset is not None
 
 
 @dataclass(frozen=True)
@@ -111,9 +116,7 @@ def pretrainings(
             and (dataset.there or spec.dataset is None)
             and (parent is None or parent.complete)
         )
-        chain.append(
-            Planned(spec, complete, phase.name, part.strategy.channels, part.inflate)
-        )
+        chain.append(Planned(spec, complete, phase.name, part.strategy.channels, part.inflate))
     return chain
 
 
@@ -143,9 +146,7 @@ def finetuning(
         parent_stem=parent.stem if parent else None,
         inflate=_inflation(parent, dataset),
     )
-    complete = (
-        recipe.steps is not None and dataset.there and (parent is None or parent.complete)
-    )
+    complete = recipe.steps is not None and dataset.there and (parent is None or parent.complete)
     return Planned(spec, complete)
 
 
@@ -170,9 +171,7 @@ def _inflation(parent: Planned | None, dataset: PlannedDataset) -> Inflate | Non
     return parent.inflate
 
 
-def _check_order(
-    arm: Arm, part: ArmPart, parent: Planned | None, dataset: PlannedDataset
-) -> None:
+def _check_order(arm: Arm, part: ArmPart, parent: Planned | None, dataset: PlannedDataset) -> None:
     """Check that a phase on 3 channels does not follow one on the dataset's other bands."""
     turns_back = parent is not None and parent.stem == "target" and part.strategy.channels == "rgb"
     if turns_back and len(dataset.bands) != len(RGB):

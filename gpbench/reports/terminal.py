@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 from rich import box
 from rich.console import Console
 from rich.panel import Panel
@@ -19,6 +21,8 @@ STYLES: dict[Tone, str] = {
     "open": "yellow",
     "faint": "dim",
 }
+WIDTH = 100
+"""Columns of a report that goes to a file."""
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -37,6 +41,13 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
         console.print(table)
     console.print()
     console.print(Text(report.foot, style="dim"))
+
+
+def comparison_text(comparison: Comparison) -> str:
+    """Return the same as plain text, 100 columns wide."""
+    out = io.StringIO()
+    print_comparison(comparison, Console(file=out, width=WIDTH, color_system=None))
+    return out.getvalue()
 
 
 def _table(sheet: Sheet) -> Table:

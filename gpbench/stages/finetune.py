@@ -21,7 +21,7 @@ from gpbench.core.stage import (
     StageRequest,
 )
 from gpbench.data.augment import augment_tiles
-from gpbench.data.label_subset import label_histograms, label_subset
+from gpbench.data.label_subset import label_subset
 from gpbench.data.sampler import batch_indices
 from gpbench.data.tile_store import TileStore, store_folder
 from gpbench.data.windows import read_window, windows_of
@@ -136,11 +136,9 @@ def _fetcher(store: TileStore, spec: FinetuneSpec, seed: int) -> Any:
     """Return step -> batch over the tiles of the labelled training images."""
     protocol, recipe = spec.dataset.protocol, spec.recipe
     images = store.images("train")
-    if spec.label_fraction < 1:
-        histograms = label_histograms(store, "train", len(spec.dataset.info.classes))
-        chosen = label_subset(histograms, spec.label_fraction, derive_seed(seed, "labels"))
-        images = [images[i] for i in chosen]
-    windows = windows_of(images, protocol.tile_px, protocol.stride_px)
+    labels_seed = derive_seed(seed, "labels")
+    chosen = label_subset(store.class_pixels("train"), spec.label_fraction, labels_seed)
+    windows = windows_of([images[i] for i in chosen], protocol.tile_px, protocol.stride_px)
     order = derive_seed(seed, "order")
 
     def fetch(step: int) -> Fetched:

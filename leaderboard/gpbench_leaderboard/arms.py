@@ -1,4 +1,4 @@
-"""How strategies are shown: heading, colour, phases, parameters, and what of them is our reading. Pure."""
+"""How strategies are shown: heading, colour, phases, parameters, what is our reading. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gpbench_leaderboard.page import ARM_COLOURS, Arm, StrategyCard
 
 
 def arms(strategies: Sequence[StrategyFacts], baseline: str | None) -> dict[str, Arm]:
-    """Return the arms by name, in their order; grey is kept for the first one without a pre-training."""
+    """Return the arms by name, in their order; the first one without a pre-training is grey."""
     found: dict[str, Arm] = {}
     grey_is_free, coloured = True, 0
     for facts in strategies:

@@ -8,13 +8,14 @@ from gpbench import __version__
 from gpbench.compare.comparison import Comparison
 from gpbench.store import Result, StoredExperiment
 from gpbench_leaderboard.arms import arms, strategy_cards
+from gpbench_leaderboard.classes import class_tables
 from gpbench_leaderboard.command import command
 from gpbench_leaderboard.facts import banners, run_facts
 from gpbench_leaderboard.page import Page
 from gpbench_leaderboard.published import baselines, claims
 from gpbench_leaderboard.references import Reference
-from gpbench_leaderboard.scores import by_cell, class_tables, columns, score_rows
-from gpbench_leaderboard.verdicts import verdicts, without_verdicts
+from gpbench_leaderboard.scores import by_cell, columns, score_rows
+from gpbench_leaderboard.verdicts import verdicts
 
 
 def assemble(
@@ -24,8 +25,8 @@ def assemble(
     references: Sequence[Reference],
 ) -> Page:
     """Return the page; `comparison` is the reason where there is none."""
-    has_one = isinstance(comparison, Comparison)
-    shown = arms(stored.strategies, comparison.baseline if has_one else None)
+    baseline = None if isinstance(comparison, str) else comparison.baseline
+    shown = arms(stored.strategies, baseline)
     cells = by_cell(results, stored.datasets)
     finished = [result for result in results if result.total is not None]
     ran = {(result.arm.partition("[")[0], result.dataset) for result in finished}
@@ -36,7 +37,7 @@ def assemble(
         question=question(len(stored.strategies), len(stored.datasets)),
         banners=banners(stored),
         facts=run_facts(stored, [result.environment for result in finished]),
-        verdicts=verdicts(comparison, shown) if has_one else without_verdicts(comparison),
+        verdicts=verdicts(comparison, shown),
         columns=columns(stored.datasets, cells),
         scores=score_rows(stored.datasets, cells, shown) if finished else (),
         several_backbones=several_backbones,
@@ -46,7 +47,7 @@ def assemble(
         ),
         strategies=strategy_cards(stored.strategies, shown),
         excluded=tuple((excluded.name, excluded.reason) for excluded in stored.excluded),
-        warnings=remarks(comparison) if has_one else (),
+        warnings=remarks(comparison),
         claims=claims(references, ran),
         published=baselines(references, ran),
         command=command(stored),
@@ -61,10 +62,12 @@ def question(strategies: int, datasets: int) -> str:
     return f"{what}, fine-tuned on {where}: what is better, by how much, and how sure is that?"
 
 
-def remarks(comparison: Comparison) -> tuple[str, ...]:
+def remarks(comparison: Comparison | str) -> tuple[str, ...]:
     """Return a comparison's warnings, and what besides the strategy differs between its arms."""
+    if isinstance(comparison, str):
+        return ()
     unfair = (
-        f"{entry.arm} and {entry.baseline} differ in {entry.field}: {entry.values[0]}; {entry.values[1]}"
+        f"{entry.arm} and {entry.baseline} differ in {entry.field}: {'; '.join(entry.values)}"
         for entry in comparison.fairness
     )
     return (*comparison.warnings, *unfair)

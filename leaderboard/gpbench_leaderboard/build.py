@@ -58,8 +58,8 @@ def build_site(
 
 
 def comparison_of(study: Study) -> Comparison | str:
-    """Return the comparison of all arms with the usual baseline, or the sentence why there is none."""
+    """Return the comparison of all arms with the usual baseline, or why there is none."""
     try:
         return compare(study, Request())
     except ComparisonError as error:
-        return str(error)
+        return f"No comparison: {error}."

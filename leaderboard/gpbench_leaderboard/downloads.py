@@ -1,4 +1,4 @@
-"""results.csv and results.json: what the page shows, for programs. Pure; without absolute paths."""
+"""results.csv and results.json: what the page shows, for programs. Pure; no absolute paths."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SCHEMA = "gpbench.site/1"
 
 
 def results_csv(study: Study) -> str:
-    """Return the runs that ended as a table that `gpbench compare --table` reads: one metric for all datasets."""
+    """Return the runs that ended as a table for `gpbench compare --table`: one metric for all."""
     protocols = {dataset.name: dataset.protocol or "" for dataset in study.datasets}
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
@@ -41,7 +41,7 @@ def results_json(
     comparison: Comparison | None,
     references: Sequence[Reference],
 ) -> str:
-    """Return the document `gpbench.site/1`: experiment, comparison (null: none), every score, published claims."""
+    """Return the document `gpbench.site/1`; its comparison is null where there is none."""
     document = {
         "schema": SCHEMA,
         "experiment": stored.name,

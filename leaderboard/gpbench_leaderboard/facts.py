@@ -11,7 +11,7 @@ from gpbench.store import StoredExperiment
 from gpbench_leaderboard.page import Banner, Fact
 
 PACKAGES = ("gpbench", "torch", "timm", "onedl-mmsegmentation", "numpy", "python")
-"""Versions that a site shows, by their names in a stage's environment; nothing else of it but device and cpu."""
+"""What of an environment is shown beside device and cpu; host names are not on the list."""
 
 
 def banners(stored: StoredExperiment) -> tuple[Banner, ...]:
@@ -30,7 +30,7 @@ def banners(stored: StoredExperiment) -> tuple[Banner, ...]:
             Banner(
                 "partial",
                 "Incomplete data.",
-                f"These datasets lack files and were run all the same: {', '.join(stored.partial)}.",
+                f"These datasets lack files and were run even so: {', '.join(stored.partial)}.",
             )
         )
     return tuple(found)
@@ -108,14 +108,14 @@ def _synthetic(datasets: Sequence[DatasetFacts]) -> Iterable[Banner]:
         yield Banner(
             "synthetic",
             "Synthetic data.",
-            "Every dataset here was drawn by a program: the numbers show that the tool works, and say "
-            "nothing about real images.",
+            "Every dataset here was drawn by a program: the numbers show that the tool works, and "
+            "say nothing about real images.",
         )
     elif made:
         yield Banner(
             "synthetic",
             "Partly synthetic data.",
-            f"These datasets were drawn by a program and say nothing about real images: {', '.join(made)}.",
+            f"Drawn by a program, and no evidence about real images: {', '.join(made)}.",
         )
 
 
@@ -124,7 +124,8 @@ def _source(choice: SourceChoice) -> str:
 
 
 def _seeds(pretrain: Sequence[int], finetune: Sequence[int]) -> str:
-    return f"{_count(len(pretrain), 'pre-training')} × {_count(len(finetune), 'fine-tuning')} of each"
+    each = _count(len(finetune), "fine-tuning")
+    return f"{_count(len(pretrain), 'pre-training')}, {each} of each"
 
 
 def _count(number: int, noun: str) -> str:

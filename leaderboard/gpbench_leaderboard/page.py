@@ -1,4 +1,4 @@
-"""What the page shows, as typed values: the templates only lay it out. Pure; scores are percent points."""
+"""What the page shows, as typed values that templates lay out. Pure; scores are percent points."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Difference:
-    """Candidate minus baseline in one scope, with all that is known of it; what was not computed is None."""
+    """Candidate minus baseline in one scope; what was not computed is None."""
 
     label: str
     metric: str
@@ -102,7 +102,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Cell:
-    """One strategy on one dataset: mean and sd over pre-trainings (each the mean of its fine-tunings)."""
+    """One strategy on one dataset: mean and sd over pre-trainings, fine-tunings averaged first."""
 
     mean: float | None
     sd: float | None
@@ -119,7 +119,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One strategy, backbone and label fraction over all datasets; a cell is None where nothing was planned."""
+    """One strategy, backbone and label fraction over all datasets; None: nothing was planned."""
 
     arm: Arm
     backbone: str
@@ -129,7 +129,7 @@ class ScoreRow:
 
 @dataclass(frozen=True)
 class ClassTable:
-    """IoU and F1 of each class of one dataset, averaged over pre-trainings; None: absent or excluded."""
+    """IoU or F1 of each class of one dataset, mean over pre-trainings; None: absent or excluded."""
 
     dataset: str
     metric: str
@@ -150,7 +150,7 @@ class StrategyCard:
 
 @dataclass(frozen=True)
 class Claim:
-    """A published statement; `status` says whether this site's experiment has anything beside it."""
+    """A published statement; `status` says whether this site has anything to set beside it."""
 
     reference: Reference
     status: str

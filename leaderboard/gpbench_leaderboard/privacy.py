@@ -1,4 +1,4 @@
-"""What must not leave the machine: absolute paths, and with them user names, are taken out of every published string."""
+"""What must not leave the machine: absolute paths, and user names with them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import re
 from typing import Any
 
 PLACEHOLDER = "(path)"
-ENVIRONMENT = ("device", "cpu", "platform", "python")
-"""The facts of a machine that a site shows, beside library versions; host names and process ids are none of them."""
 
 _ENDS = r"""\s"'`<>|;,()\[\]{}"""
 _BEFORE = r"""(?<![^\s"'`>|;,()\[\]{}=:])"""  # not <: a closing tag is no path
 _PATHS = re.compile(
     rf"""
-    (?P<quote>["'`])(?:file://|~[\w.-]*/|/(?=[^/\s])|[A-Za-z]:[\\/]|\\\\)[^"'`]*(?P=quote)  # quoted: spaces and all
+    # in quotes: up to the closing one, spaces and all
+    (?P<quote>["'`])(?:file://|~[\w.-]*/|/(?=[^/\s])|[A-Za-z]:[\\/]|\\\\)[^"'`]*(?P=quote)
     | \bfile:/*[^{_ENDS}]*
     | (?<=:)/{{3,}}[^{_ENDS}]*                          # sqlite:////home/...
     | {_BEFORE}~[\w.-]*/[^{_ENDS}]*
@@ -26,7 +25,7 @@ _PATHS = re.compile(
 
 
 def without_paths(text: str, placeholder: str = PLACEHOLDER) -> str:
-    """Return the text with each absolute path, `~` path or file URL replaced; other URLs and `a/b` stay."""
+    """Return the text with absolute and `~` paths and file URLs replaced; other URLs stay."""
     return _PATHS.sub(placeholder, text)
 
 

@@ -14,7 +14,7 @@ RUN_HERE = "run here under another protocol or budget: see Scores"
 def claims(
     references: Iterable[Reference], ran: Collection[tuple[str, str]]
 ) -> tuple[ClaimGroup, ...]:
-    """Return the claims by paper; `ran` holds the (strategy, dataset) pairs with finished results."""
+    """Return the claims by paper; `ran`: the (strategy, dataset) pairs with finished results."""
     chosen = [reference for reference in references if reference.role == "claim"]
     return _grouped(((reference.paper, reference) for reference in chosen), ran)
 
@@ -28,7 +28,7 @@ def baselines(
 
 
 def status(reference: Reference, ran: Collection[tuple[str, str]]) -> str:
-    """Return whether this site has anything of the claim's strategy on the claim's dataset; never a judgement."""
+    """Return whether the claim's strategy was run on the claim's dataset; never a judgement."""
     return RUN_HERE if (reference.strategy, reference.dataset) in ran else NOT_TESTED
 
 

@@ -1,8 +1,9 @@
-"""Published scores and claims: rows of references.csv. They are shown beside own results and never ranked with them."""
+"""Published scores and claims, rows of references.csv: never ranked with own results."""
 
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass, fields
 from importlib.resources import files
 from typing import Any, Literal, get_args, get_type_hints
@@ -17,12 +18,12 @@ class Reference:
     """One published statement; every field is a column of references.csv, and text may be empty.
 
     Raises:
-        DataError: If a word is not one of those allowed, or bounds are missing or the wrong way round.
+        DataError: If a word is not one of those allowed, or bounds are missing or swapped.
     """
 
     kind: Literal["reference"]
     role: Literal["claim", "baseline"]
-    """`claim`: of a paper that gpbench reproduces; `baseline`: a published score to read it against."""
+    """`claim`: of a paper that gpbench reproduces; `baseline`: a score to read it against."""
     paper: str
     claim: str
     """The statement in words."""
@@ -36,7 +37,7 @@ class Reference:
     metric: str
     quantity: Literal["score", "gain", "statement"]
     low: float | None
-    """Percent points; `low` equals `high` where one value is published, both are empty for a statement."""
+    """Percent points; equal to `high` where one value is published; empty for a statement."""
     high: float | None
     protocol: str
     evidence: str
@@ -50,14 +51,13 @@ class Reference:
         for name in ("kind", "role", "quantity"):
             allowed = get_args(hints[name])
             if getattr(self, name) not in allowed:
-                raise DataError(
-                    f"{FILE}: {name} = {getattr(self, name)!r} in '{self.claim}': one of {', '.join(allowed)}"
-                )
+                got = f"{name} = {getattr(self, name)!r} in '{self.claim}'"
+                raise DataError(f"{FILE}: {got} is not allowed: one of {', '.join(allowed)}")
         has_value = self.low is not None and self.high is not None and self.low <= self.high
         if has_value == (self.quantity == "statement"):
+            got = f"'{self.claim}' ({self.quantity}) has low = {self.low}, high = {self.high}"
             raise DataError(
-                f"{FILE}: '{self.claim}' ({self.quantity}) has low = {self.low}, high = {self.high}: "
-                "scores and gains have low <= high, statements have neither"
+                f"{FILE}: {got}; scores and gains have low <= high, statements have neither"
             )
 
 
@@ -67,8 +67,8 @@ def read_references() -> tuple[Reference, ...]:
     Raises:
         DataError: If a column is missing or unknown, or a value is not allowed.
     """
-    with (files("gpbench_leaderboard") / FILE).open(encoding="utf-8", newline="") as lines:
-        return parse_references(list(csv.DictReader(lines)))
+    text = (files("gpbench_leaderboard") / FILE).read_text(encoding="utf-8")
+    return parse_references(list(csv.DictReader(io.StringIO(text))))
 
 
 def parse_references(rows: list[dict[str, str]]) -> tuple[Reference, ...]:

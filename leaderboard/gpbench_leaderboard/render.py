@@ -1,4 +1,4 @@
-"""Page -> HTML text. Everything that is not a template is escaped, and rid of absolute paths, in this one place."""
+"""Page -> HTML text: the one place where values are escaped and rid of absolute paths."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def render(page: Page) -> str:
 
 
 def environment() -> Environment:
-    """Return the template environment: autoescaping, strict about unknown names, scrubbing every value shown."""
+    """Return templates that escape and scrub every value and refuse unknown names."""
     made = Environment(
         loader=PackageLoader("gpbench_leaderboard"),
         autoescape=True,
@@ -38,7 +38,8 @@ def environment() -> Environment:
 
 def shown(value: Any) -> Any:
     """Return a template value without absolute paths; what is already markup is left alone."""
-    return without_paths(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    is_text = isinstance(value, str) and not isinstance(value, Markup)
+    return without_paths(value) if is_text else value
 
 
 def points(value: float) -> str:

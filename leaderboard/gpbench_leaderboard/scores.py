@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,7 +11,7 @@ from gpbench.core.plan import DatasetFacts
 from gpbench.core.stage import DatasetSpec
 from gpbench.metrics import Scores, majority_score, score
 from gpbench.store import Result
-from gpbench_leaderboard.page import Arm, Cell, ClassTable, Column, ScoreRow
+from gpbench_leaderboard.page import Arm, Cell, Column, ScoreRow
 from gpbench_leaderboard.svg import Axis, strip, value_axis
 
 
@@ -123,7 +122,7 @@ def units(found: Iterable[Scored]) -> dict[int, list[float]]:
     draws: defaultdict[int, list[float]] = defaultdict(list)
     for entry in found:
         if entry.value is not None:
-            draws[_unit(entry.result)].append(entry.value)
+            draws[draw(entry.result)].append(entry.value)
     return dict(draws)
 
 
@@ -154,49 +153,6 @@ def majority(spec: DatasetSpec, cells: Mapping[Place, Sequence[Scored]]) -> floa
     return 100 * majority_score(total, spec.info.classes, spec.protocol)
 
 
-def class_tables(
-    datasets: Sequence[DatasetFacts], cells: Cells, *, backbones: bool, fractions: bool
-) -> tuple[ClassTable, ...]:
-    """Return one table per dataset that has scores; heads name backbone and label fraction where asked to."""
-    tables = []
-    for facts in datasets:
-        finished = {
-            place: found
-            for place, found in cells[facts.name].items()
-            if any(entry.scores for entry in found)
-        }
-        if not finished:
-            continue
-        measure = "F1" if facts.spec.protocol.metric == "mF1" else "IoU"
-        per_class = [class_means(found, measure) for found in finished.values()]
-        tables.append(
-            ClassTable(
-                dataset=facts.name,
-                metric=measure,
-                heads=tuple(_head(place, backbones, fractions) for place in finished),
-                rows=tuple(
-                    (name, tuple(values[index] for values in per_class))
-                    for index, name in enumerate(facts.spec.info.classes)
-                ),
-            )
-        )
-    return tuple(tables)
-
-
-def class_means(found: Iterable[Scored], measure: str) -> tuple[float | None, ...]:
-    """Return the mean over units of each class's IoU or F1, percent points; None where no run has one."""
-    draws: defaultdict[int, list[tuple[float, ...]]] = defaultdict(list)
-    for entry in found:
-        if entry.scores is not None:
-            values = entry.scores.f1 if measure == "F1" else entry.scores.iou
-            draws[_unit(entry.result)].append(tuple(values.tolist()))
-    per_unit = [
-        [_known_mean(values) for values in zip(*runs, strict=True)] for runs in draws.values()
-    ]
-    means = [_known_mean(values) for values in zip(*per_unit, strict=True)]
-    return tuple(None if math.isnan(mean) else 100 * mean for mean in means)
-
-
 def dataset_facts(spec: DatasetSpec) -> tuple[str, ...]:
     """Return a dataset's facts, a short phrase each."""
     info, protocol = spec.info, spec.protocol
@@ -215,7 +171,8 @@ def dataset_facts(spec: DatasetSpec) -> tuple[str, ...]:
     return tuple(facts)
 
 
-def _unit(result: Result) -> int:
+def draw(result: Result) -> int:
+    """Return the seed that tells independent draws apart."""
     return result.finetune_seed if result.pretrain_seed is None else result.pretrain_seed
 
 
@@ -223,14 +180,3 @@ def _ending(result: Result) -> str:
     if result.status in (None, "ok"):
         return "not run yet" if result.state in ("pending", "blocked") else result.state
     return str(result.status)
-
-
-def _head(place: Place, backbones: bool, fractions: bool) -> str:  # noqa: FBT001  one private caller
-    arm, backbone, fraction = place
-    parts = [arm, backbone if backbones else "", f"{fraction * 100:g} %" if fractions else ""]
-    return " · ".join(filter(None, parts))
-
-
-def _known_mean(values: Sequence[float]) -> float:
-    known = [value for value in values if not math.isnan(value)]
-    return statistics.fmean(known) if known else math.nan

@@ -1,4 +1,4 @@
-"""Where the marks of the page's small figures lie, in SVG user units; the templates draw them. Pure.
+"""Where the marks of the page's small figures lie, in SVG units; templates draw them. Pure.
 
 No text of a figure is made here but numbers, so nothing has to be escaped.
 """
@@ -14,7 +14,7 @@ FOREST_WIDTH, FOREST_HEIGHT = 260.0, 26.0
 PAD = 6.0
 """Room at both ends, so that a mark on the border is whole."""
 FARTHEST = 6.0
-"""An interval is drawn as far as this many times the middle (median) bound; beyond, it ends in an arrow."""
+"""Intervals are drawn as far as this many times the median bound; beyond is an arrow."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Axis:
     width: float
 
     def x(self, value: float) -> float:
-        """Return the position of a value, in [PAD, width - PAD]; values beyond the ends lie on them."""
+        """Return the position of a value; one beyond an end of the axis lies on that end."""
         share = (value - self.low) / (self.high - self.low)
         return round(PAD + min(max(share, 0.0), 1.0) * (self.width - 2 * PAD), 2)
 
@@ -89,9 +89,7 @@ def difference_axis(
     intervals: Sequence[tuple[float, float]],
     width: float = FOREST_WIDTH,
 ) -> Axis:
-    """Return an axis symmetric about 0 that holds all differences, and all intervals that are not far longer than
-    the others.
-    """
+    """Return an axis symmetric about 0 for all differences, and intervals that are not too long."""
     bounds = sorted(abs(bound) for interval in intervals for bound in interval)
     longest = min(bounds[-1], FARTHEST * bounds[len(bounds) // 2]) if bounds else 0.0
     reach = max([abs(difference) for difference in differences] + [longest, 0.5]) * 1.08

@@ -15,8 +15,8 @@ from gpbench.core.errors import ConfigError, InvalidValueError
 def swapped_in(output: Path, names: Collection[str]) -> Iterator[Path]:
     """Give an empty folder to fill; when the block ends well it takes the place of `output`.
 
-    A folder at `output` is replaced only if it is empty or holds nothing but `names`; if the block raises, it stays as
-    it is. A link is followed: what it points to is replaced.
+    A folder at `output` is replaced only if it is empty or holds nothing but `names`; if the block
+    raises, it stays as it is. A link is followed: what it points to is replaced.
 
     Raises:
         InvalidValueError: If something else lies at `output`.
@@ -45,11 +45,8 @@ def check_replaceable(output: Path, names: Collection[str]) -> None:
         raise InvalidValueError("--output", str(output), "a folder, not a file")
     foreign = sorted(path.name for path in output.iterdir() if path.name not in names)
     if foreign:
-        raise InvalidValueError(
-            "--output",
-            str(output),
-            f"a new or empty folder, or one that holds a site only; this one also holds {foreign[0]}",
-        )
+        allowed = f"a new or empty folder, or a site's; this one also holds {foreign[0]}"
+        raise InvalidValueError("--output", str(output), allowed)
 
 
 def _swap(fresh: Path, output: Path) -> None:

@@ -1,4 +1,7 @@
-"""Comparison -> the verdict table with its forest plot. Pure; differences are candidate minus baseline, percent points."""
+"""Comparison -> the verdict table with its forest plot. Pure.
+
+Differences are candidate minus baseline, in percent points.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ TRIAL = "This is a trial run of a few fine-tunings: it is never ranked, and no v
 MOST_TICKS = 7
 
 
-def verdicts(comparison: Comparison, arms: Mapping[str, Arm]) -> Verdicts:
-    """Return the table of a comparison; a trial's has no rows and says why."""
+def verdicts(comparison: Comparison | str, arms: Mapping[str, Arm]) -> Verdicts:
+    """Return the table of a comparison; it is empty, and says why, for a trial or a reason."""
+    if isinstance(comparison, str):
+        return _empty(comparison)
     compared = () if comparison.trial else comparison.contrasts
     axis = shared_axis(compared)
     fractions = {contrast.label_fraction for contrast in comparison.contrasts}
@@ -32,8 +37,7 @@ def verdicts(comparison: Comparison, arms: Mapping[str, Arm]) -> Verdicts:
     )
 
 
-def without_verdicts(reason: str) -> Verdicts:
-    """Return an empty table that says why it is empty."""
+def _empty(reason: str) -> Verdicts:
     axis = difference_axis([], [])
     return Verdicts("", "", 95.0, (), axis.ticks(MOST_TICKS), axis.width, reason)
 
@@ -129,14 +133,12 @@ def _own(row: Row) -> str:
 
 
 def _units(row: Row) -> tuple[int, int]:
-    """Return how many independent draws each side has: pre-trainings, or fine-tunings where there are none."""
+    """Return each side's independent draws: pre-trainings, or fine-tunings where there are none."""
     sides = (
         (row.candidate, row.candidate_pretrain_seeds),
         (row.baseline, row.baseline_pretrain_seeds),
     )
-    counts = [
-        len(values) if None in seeds else len(set(seeds)) for values, seeds in sides
-    ]
+    counts = [len(values) if None in seeds else len(set(seeds)) for values, seeds in sides]
     return counts[0], counts[1]
 
 

@@ -1,7 +1,6 @@
 """Scores from counts: by hand, by property, and against peers."""
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -180,12 +179,10 @@ def test_scores_agree_with_mmsegs_iou_metric_with_an_absent_class() -> None:
     assert scores.accuracy == pytest.approx(float(theirs["aAcc"]), rel=1e-6)
 
 
-@pytest.fixture(scope="module")
-def oracle() -> Any:
-    samples = os.environ.get("GPBENCH_SAMPLES")
-    if samples is None:
-        pytest.skip("GPBENCH_SAMPLES is not set: the oracle values lie beside the samples")
-    return json.loads((Path(samples).parent / "oracles" / "23_miou_definitions.json").read_text())
+@pytest.fixture
+def oracle(samples: Path) -> Any:
+    """Return case 23 of the published and peer values that lie beside the samples."""
+    return json.loads((samples.parent / "oracles" / "23_miou_definitions.json").read_text())
 
 
 def test_scores_of_summed_counts_agree_with_the_oracle(oracle: Any) -> None:

@@ -91,10 +91,11 @@ def test_stochastic_depth_is_refused_where_the_model_has_none() -> None:
 
 
 def test_what_timm_cannot_build_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="'test_vit' cannot be built with in_chans = 0"):
-        made("test_vit", in_chans=0)
+    with pytest.raises(ConfigError, match="'nest_tiny_jx' cannot be built with .*img_size = 60"):
+        made("nest_tiny_jx", px=60)
 
 
+@pytest.mark.slow
 def test_swin_at_its_default_size_is_timms_own_model() -> None:
     ours = made(SWIN, px=224).eval()
     theirs: Any = timm.create_model(SWIN, num_classes=5, drop_path_rate=0.0).eval()
@@ -107,13 +108,17 @@ def test_swin_at_its_default_size_is_timms_own_model() -> None:
 # --- keeping -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", [TINY, "test_vit", "test_resnet", SWIN])
+@pytest.mark.parametrize(
+    "name", [TINY, "test_vit", "test_resnet", pytest.param(SWIN, marks=pytest.mark.slow)]
+)
 def test_a_file_holds_timms_names_without_the_classifier(name: str, tmp_path: Path) -> None:
     model = made(name)
     path = saved(model, tmp_path)
     plain: Any = timm.create_model(name, num_classes=5, img_size=64) if name == SWIN else None
     plain = plain or timm.create_model(name, num_classes=5)
-    classifier = {key for key in plain.state_dict() if key.startswith(plain.default_cfg["classifier"])}
+    classifier = {
+        key for key in plain.state_dict() if key.startswith(plain.default_cfg["classifier"])
+    }
     assert len(classifier) == 2
     assert set(load_file(path)) == set(plain.state_dict()) - classifier
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
@@ -147,7 +152,9 @@ def test_what_a_file_lacks_is_named(tmp_path: Path) -> None:
     tensors = load_file(saved(made(), tmp_path))
     del tensors["stem.0.bias"]
     save_file(tensors, tmp_path / "short.safetensors")
-    with pytest.raises(StageError, match="short.*does not fit .*'test_convnext3': it lacks stem.0.bias"):
+    with pytest.raises(
+        StageError, match="short.*does not fit .*'test_convnext3': it lacks stem.0.bias"
+    ):
         load_backbone(made(), tmp_path / "short.safetensors")
 
 
@@ -186,7 +193,7 @@ def test_an_rgb_stem_is_inflated_by_band_name_on_the_way(tmp_path: Path) -> None
     load_backbone(four, saved(rgb, tmp_path), stem="rgb", bands=bands, inflate="zero", seed=0)
     assert torch.equal(four.stem[0].weight[:, 1:], rgb.stem[0].weight)
     assert not four.stem[0].weight[:, 0].any()
-    assert differing(rgb, four) == {"stem.0.weight", "head.fc.weight", "head.fc.bias"}
+    assert differing(rgb, four) == {"stem.0.weight", "head.fc.weight"}
 
 
 def test_a_three_band_target_other_than_rgb_is_matched_by_name_too(tmp_path: Path) -> None:
@@ -233,6 +240,7 @@ def test_vit_positions_are_resampled_and_the_class_tokens_kept(tmp_path: Path) -
     assert grid[0, 2:6].tolist() == pytest.approx([0.75, 1.25, 1.75, 2.25], abs=0.05)
 
 
+@pytest.mark.slow
 def test_swin_tables_are_resized_where_the_window_differs(tmp_path: Path) -> None:
     small: Any = made(SWIN, px=64)
     large: Any = made(SWIN, px=224, seed=1)
