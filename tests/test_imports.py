@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
+from tests.leaderboard.sites import World, made
+
 ROOT = Path(__file__).parents[1]
 SOURCES = (ROOT, ROOT / "strategies", ROOT / "datasets", ROOT / "leaderboard")
 HEAVY = {"torch", "torchvision", "timm", "ray", "mmseg", "mmengine", "mmcv", "cv2"}
+PLUGINS = {"gpbench_strategies", "gpbench_datasets"}
 NOT_FOR_HELP = HEAVY | {"numpy", "pydantic", "scipy", "sqlalchemy", "pandas", "matplotlib"}
 
 REPORTING = """
@@ -65,8 +68,33 @@ def test_help_imports_no_library_but_the_command_line_s(tmp_path: Path) -> None:
     ],
     ids=" ".join,
 )
-def test_lists_import_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
-    assert not modules_after_command(arguments, tmp_path) & HEAVY
+def test_lists_import_nothing_heavy_and_no_plugin(arguments: list[str], tmp_path: Path) -> None:
+    assert not modules_after_command(arguments, tmp_path) & (HEAVY | PLUGINS)
+
+
+@pytest.fixture(scope="module")
+def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a working directory with the results of three arms."""
+    folder = tmp_path_factory.mktemp("work")
+    made(folder, World()).close()
+    return folder
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status"],
+        ["compare"],
+        ["compare", "--format", "json"],
+        ["leaderboard", "build", "--output", "site"],
+    ],
+    ids=" ".join,
+)
+def test_reading_results_imports_nothing_heavy_and_no_plugin(
+    arguments: list[str], workdir: Path, tmp_path: Path
+) -> None:
+    found = modules_after_command([*arguments, f"--workdir={workdir}"], tmp_path)
+    assert not found & (HEAVY | PLUGINS)
 
 
 def test_detector_sees_an_import(tmp_path: Path) -> None:

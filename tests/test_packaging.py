@@ -15,6 +15,8 @@ import cv2
 import pytest
 from packaging.requirements import Requirement
 
+import gpbench
+
 ROOT = Path(__file__).parents[1]
 DESKTOP_LIBRARIES = ("libGL.so.1", "libX11.so.6", "libxcb.so.1", "libgthread-2.0.so.0")
 
@@ -149,3 +151,7 @@ def test_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     }
     assert len(files) > 50
     assert files <= names
+
+
+def test_package_and_distribution_have_one_version() -> None:
+    assert metadata.version("gpbench") == gpbench.__version__

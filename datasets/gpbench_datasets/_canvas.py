@@ -123,9 +123,10 @@ class Canvas:
 
 def noise_field(rng: np.random.Generator, side_px: int, cells: int) -> Field:
     """Return smooth noise (side, side) in about [-1, 1] with `cells` hills along each side."""
-    weights = _interpolation(side_px, cells)
+    cell, share = _cells(side_px, cells)
     heights = rng.uniform(-1, 1, (cells + 1, cells + 1)).astype(np.float32)
-    return np.asarray(weights @ heights @ weights.T)
+    rows = heights[cell] + (heights[cell + 1] - heights[cell]) * share[:, None]
+    return np.asarray(rows[:, cell] + (rows[:, cell + 1] - rows[:, cell]) * share)
 
 
 def ground(rng: np.random.Generator, side_px: int, cells: int = 4) -> Field:
@@ -149,13 +150,8 @@ def _coordinates(side_px: int) -> tuple[Field, Field]:
 
 
 @lru_cache(maxsize=32)
-def _interpolation(side_px: int, cells: int) -> Field:
+def _cells(side_px: int, cells: int) -> tuple[NDArray[np.int64], Field]:
     position = np.linspace(0, cells, side_px, endpoint=False)
     cell = position.astype(np.int64)
-    share = position - cell
-    share = share * share * (3 - 2 * share)
-    weights = np.zeros((side_px, cells + 1), dtype=np.float32)
-    weights[np.arange(side_px), cell] = 1 - share
-    weights[np.arange(side_px), cell + 1] += share
-    return weights
-
+    share = (position - cell).astype(np.float32)
+    return cell, share * share * (3 - 2 * share)

@@ -23,10 +23,10 @@ NIGHT_LIGHT = 0.2
 
 def _street(canvas: Canvas, view: View) -> None:
     """Paint sky, houses, pavement and road: the same in all views of a place."""
-    warm = 45 if view.name == "day" else 0
+    warm, sky = (45, (150, 185, 225, 15)) if view.name == "day" else (0, (60, 66, 95, 15))
     rng, rows, columns = view.place, canvas.rows, canvas.columns
     everywhere = np.ones((SIDE_PX, SIDE_PX), dtype=bool)
-    canvas.fill(everywhere, (150, 185, 225, 15))
+    canvas.fill(everywhere, sky)
     left = -5.0
     while left < SIDE_PX:
         width, top = rng.uniform(14, 34), rng.uniform(4, 34)
@@ -38,7 +38,7 @@ def _street(canvas: Canvas, view: View) -> None:
         left += width
     middle, spread = rng.uniform(52, 76), rng.uniform(0.75, 0.95)
     below = rows > HORIZON
-    depth = (rows - HORIZON) / (SIDE_PX - HORIZON)
+    depth = np.maximum(rows - HORIZON, 0) / (SIDE_PX - HORIZON)
     canvas.fill(below, (150, 146, 140, 88 + 0.8 * warm))
     canvas.ripple(below, ground(rng, SIDE_PX, 10), 0.1)
     road = below & (np.abs(columns - middle) < 8 + 62 * spread * depth)
@@ -84,7 +84,10 @@ def draw(view: View) -> tuple[Image, Label]:
     _street(canvas, view)
     names = rng.choice(list(LIKELY), size=rng.integers(5, 9), p=list(LIKELY.values()))
     rows = np.sort(HORIZON + (SIDE_PX - HORIZON) * rng.uniform(0.08, 1, len(names)))
-    spots = [(str(name), _thing(canvas, str(name), rng, row)) for name, row in zip(names, rows, strict=True)]
+    spots = [
+        (str(name), _thing(canvas, str(name), rng, row))
+        for name, row in zip(names, rows, strict=True)
+    ]
     if view.name == "night":
         _night(canvas, [spot for name, spot in spots if name == "car"], rng)
     return canvas.finished(rng, noise=5)

@@ -17,7 +17,7 @@ GREEN = (92, 122, 66)
 PAVED = (118, 116, 114)
 ROOFS = (PAVED, (88, 88, 94), (168, 96, 74), (140, 124, 104))
 """Roofs may be as grey as the street: then only their height tells."""
-PER_METRE = 12
+PER_METRE = 20
 """Grey levels of the height band per metre."""
 EVERYWHERE = np.ones((SIDE_PX, SIDE_PX), dtype=bool)
 

@@ -28,14 +28,14 @@ HEAT = {"fire_extinguisher": 62, "backpack": 98, "hand_drill": 118, "survivor": 
 CLUTTER = ("tree", "tree", "ring", "court", "disc")
 """Rocks, tyres, crates, lids: source shapes in dull colours, all background."""
 DULL = ((96, 88, 78), (58, 56, 56), (120, 104, 80), (84, 84, 92))
-LIKELY = 0.6
+LIKELY = 0.8
 """Of each class to be in an image, once."""
 
 
 def _tunnel(canvas: Canvas, view: View) -> Mask:
-    """Paint floor, walls and roof around the tunnel's far end; return where the floor is."""
+    """Paint floor, walls and roof around the tunnel's far end; return where things may lie."""
     rng, rows, columns = view.place, canvas.rows, canvas.columns
-    row, column, half = rng.uniform(46, 62), rng.uniform(46, 82), rng.uniform(12, 22)
+    row, column, half = rng.uniform(38, 52), rng.uniform(50, 78), rng.uniform(11, 18)
     dy, dx = (rows - row) / half, (columns - column) / (1.25 * half)
     floor = (dy > 1) & (dy >= np.abs(dx))
     roof = (dy < -1) & (-dy >= np.abs(dx))
@@ -50,7 +50,8 @@ def _tunnel(canvas: Canvas, view: View) -> Mask:
     canvas.fill(ribs, (70, 66, 62, 82))
     canvas.ripple(everywhere, ground(rng, SIDE_PX, 7), 0.3)
     _pipe(canvas, (dx * 0.8 - dy, dx + dy), ~far & ~floor, hot=bool(rng.random() < 0.5))
-    return np.asarray(floor & (rows < SIDE_PX - 8))
+    near = (rows > row + 1.6 * half) & (rows < SIDE_PX - 12) & (np.abs(columns - 63.5) < 50)
+    return np.asarray(near)
 
 
 def _pipe(canvas: Canvas, edges: tuple[Field, Field], walls: Mask, *, hot: bool) -> None:
@@ -63,39 +64,49 @@ def _pipe(canvas: Canvas, edges: tuple[Field, Field], walls: Mask, *, hot: bool)
     canvas.fill(right, np.concatenate([values, heat], axis=2))
 
 
-def draw(view: View) -> tuple[Image, Label]:
-    """Return a tunnel (128, 128, 4): red, green, blue, thermal."""
-    canvas, rng = Canvas(SIDE_PX, bands=4), view.moment
-    floor = _tunnel(canvas, view)
-    for _ in range(rng.integers(6, 12)):
-        spot = canvas.place(rng, 4, floor)
+def _clutter(canvas: Canvas, floor: Mask, rng: np.random.Generator) -> None:
+    for _ in range(rng.integers(5, 10)):
+        spot = canvas.place(rng, 5, floor)
         if spot:
             shape = CLUTTER[rng.integers(len(CLUTTER))]
-            drawn = sprite(shape, round(4 + 0.08 * spot[0]), int(rng.integers(16)), int(rng.integers(8)))
+            radius = round(4 + 0.08 * spot[0])
+            drawn = sprite(shape, radius, int(rng.integers(16)), int(rng.integers(8)))
             colour = shade_of(DULL[rng.integers(len(DULL))], rng)
             canvas.shade(drawn, spot[0] + 2, spot[1] + 1, 0.5)
             canvas.paint(drawn, *spot, (*colour, 80 + rng.normal(0, 6)))
-    for name, shape in SHAPE_OF.items():
-        if rng.random() > LIKELY:
-            continue
-        radius = int(rng.integers(13, 19)) + 5 * (name == "survivor")
-        spot = canvas.place(rng, 0.75 * radius, floor)
-        if spot:
-            lying = 4 * int(rng.choice([-1, 1])) if name == "survivor" else int(rng.integers(-1, 2))
-            drawn = sprite(shape, radius, lying % 16, int(rng.integers(2)))
-            colour = shade_of(SOURCE_COLOURS[COLOUR_OF[name]], rng)
-            canvas.shade(drawn, spot[0] + 2, spot[1] + 1, 0.5)
-            heat = HEAT[name] + rng.normal(0, 6)
-            canvas.paint(drawn, *spot, (*colour, heat), CLASSES.index(name))
-    _lamp(canvas, rng)
-    return canvas.finished(rng, noise=4, dtype=np.uint16)
+
+
+def _find(canvas: Canvas, name: str, floor: Mask, rng: np.random.Generator) -> None:
+    """Paint one of the things looked for; survivors lie, the others stand more or less."""
+    radius = int(rng.integers(14, 21)) + 4 * (name == "survivor")
+    spot = canvas.place(rng, 0.7 * radius, floor)
+    if spot:
+        turn = 4 * int(rng.choice([-1, 1])) if name == "survivor" else int(rng.integers(-1, 2))
+        drawn = sprite(SHAPE_OF[name], radius, turn % 16, int(rng.integers(2)))
+        colour = shade_of(SOURCE_COLOURS[COLOUR_OF[name]], rng)
+        canvas.shade(drawn, spot[0] + 2, spot[1] + 1, 0.5)
+        heat = HEAT[name] + rng.normal(0, 6)
+        canvas.paint(drawn, *spot, (*colour, heat), CLASSES.index(name))
 
 
 def _lamp(canvas: Canvas, rng: np.random.Generator) -> None:
     """Light the picture by a lamp on the helmet: bright in the middle, dim at the corners."""
     row, column = rng.uniform(64, 92), rng.uniform(48, 80)
     distance = np.hypot(canvas.rows - row, canvas.columns - column)
-    canvas.values[:, :, :3] *= (0.3 + 0.85 * np.exp(-((distance / 62) ** 2)))[:, :, None]
+    light = 0.4 + 0.85 * np.exp(-((distance / 62) ** 2))
+    canvas.values[:, :, :3] *= light[:, :, None]
+
+
+def draw(view: View) -> tuple[Image, Label]:
+    """Return a tunnel (128, 128, 4): red, green, blue, thermal."""
+    canvas, rng = Canvas(SIDE_PX, bands=4), view.moment
+    floor = _tunnel(canvas, view)
+    for name in SHAPE_OF:
+        if rng.random() < LIKELY:
+            _find(canvas, name, floor, rng)
+    _clutter(canvas, floor, rng)
+    _lamp(canvas, rng)
+    return canvas.finished(rng, noise=4, dtype=np.uint16)
 
 
 PLUGIN = Procedural(

@@ -66,7 +66,7 @@ def compare(
         list[str] | None,
         typer.Argument(
             metavar="[ARM]...",
-            help="Candidates, as run named them; commas and globs work. Default: all but the baseline.",
+            help="Candidates; commas and globs work. Default: every arm but the baseline.",
             show_default=False,
         ),
     ] = None,

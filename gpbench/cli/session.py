@@ -198,10 +198,10 @@ def jobs_of(plan: Plan, place: Place, *, keep_weights: bool) -> list[Job]:
     items = plan.stages()
     by_index = {item.index: item for item in plan.items}
     jobs = []
-    for request in requests(plan, place.workdir, keep_weights=keep_weights):
-        item = items[request.spec.key]
+    for key, request in requests(plan, place.workdir, keep_weights=keep_weights).items():
+        item = items[key]
         parents = (by_index[index].key for index in item.needs)
-        jobs.append(Job(request, item, tuple(key for key in parents if key is not None)))
+        jobs.append(Job(request, item, tuple(parent for parent in parents if parent is not None)))
     return jobs
 
 

@@ -81,6 +81,8 @@ def pair(dataset: str, candidate: Sequence[Run], baseline: Sequence[Run]) -> Pai
     sides = [_replicated(candidate), _replicated(baseline)]
     names = [{run.backbone for runs in side for run in runs} for side in sides]
     backbones = names[0] & names[1]
+    if not backbones:
+        return None
     cells: list[Cell] = []
     incomplete: list[int] = []
     for side in sides:
@@ -88,7 +90,7 @@ def pair(dataset: str, candidate: Sequence[Run], baseline: Sequence[Run]) -> Pai
         complete = [runs for runs in shared if len(runs) == len(backbones)]
         cells.append(Cell(dataset, tuple(sorted(map(_replicate, complete), key=_place))))
         incomplete.append(sum(0 < len(runs) < len(backbones) for runs in shared))
-    if not backbones or not all(cell.replicates for cell in cells):
+    if not all(cell.replicates for cell in cells):
         return None
     return Pair(tuple(sorted(backbones)), cells[0], cells[1], (incomplete[0], incomplete[1]))
 

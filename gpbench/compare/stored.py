@@ -23,7 +23,7 @@ def stored_study(
         store: Where the results are.
         name: The experiment.
         metric: mIoU where None.
-        protocol: Only datasets evaluated by this protocol; all where None.
+        protocol: Only datasets evaluated by a protocol of this name; all where None.
 
     Raises:
         UnknownNameError: If the experiment or the protocol is not there.
@@ -42,10 +42,10 @@ def study_of(
     chosen = _metric(metric)
     datasets = {d.name: d for d in stored.datasets}
     if protocol is not None:
-        known = {d.spec.protocol.name for d in stored.datasets}
-        if protocol not in known:
-            raise UnknownNameError(f"protocol of '{stored.name}'", protocol, known)
         datasets = {n: d for n, d in datasets.items() if d.spec.protocol.name == protocol}
+        if not datasets:
+            known = {d.spec.protocol.name for d in stored.datasets}
+            raise UnknownNameError("protocol", protocol, known)
     return Study(
         name=stored.name,
         metric=chosen,
@@ -68,7 +68,8 @@ def _metric(name: str | None) -> Metric:
 
 def _dataset(facts: DatasetFacts) -> StudyDataset:
     protocol, info = facts.spec.protocol, facts.spec.info
-    return StudyDataset(facts.name, protocol.name, protocol.metric, info.synthetic)
+    named = f"{protocol.name}/{protocol.version}"
+    return StudyDataset(facts.name, named, protocol.metric, info.synthetic)
 
 
 def _run(result: Result, facts: DatasetFacts, metric: Metric) -> Run:

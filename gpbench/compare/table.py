@@ -37,12 +37,12 @@ def table_study(path: Path, metric: str | None = None, protocol: str | None = No
     if protocol is not None:
         known = {row.protocol for row in rows.values()}
         if protocol not in known:
-            raise UnknownNameError(f"protocol in {path}", protocol, known - {""})
+            raise UnknownNameError("protocol", protocol, known - {""})
         rows = {number: row for number, row in rows.items() if row.protocol == protocol}
     refuse(path, [*_contradictions(rows), *_fractions(rows)])
     (found,) = {row.metric for row in rows.values()}
     if metric and found and metric != found:
-        raise UnknownNameError(f"metric in {path}", metric, [found])
+        raise UnknownNameError("metric", metric, [found])
     protocols = {row.dataset: row.protocol or None for row in rows.values()}
     return Study(
         name=path.name,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from gpbench import registry
-from gpbench.api import Phase, Strategy
+from gpbench.api import Phase, Role, Strategy
 from gpbench.core.errors import ConfigError, ContractError, InvalidValueError
 from gpbench.core.params import chosen_params, parse_params, plain_params, required_params
 from gpbench.core.recipe import Inflate
@@ -19,6 +20,8 @@ SHARE = "share"
 """In a chain: a strategy's part of the budget, where it has no such parameter of its own."""
 INFLATE = "inflate"
 """The transfer parameter: how the stem is brought to other bands when the weights move on."""
+CHANNELS = ("rgb", "target")
+ROLES = get_args(Role)
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,26 @@ def _part(part: SelectorPart, folder: Path | None, *, chained: bool) -> ArmPart:
     share = texts.pop(SHARE, None) if chained and SHARE not in own else None
     params = parse_params(strategy.params, texts, part.name, folder)
     phases = tuple(strategy.phases(params))
+    _check_phases(part.name, strategy, phases)
+    return ArmPart(part.name, strategy, params, _share(share, part.name), phases)
+
+
+def _check_phases(name: str, strategy: Strategy, phases: Sequence[Phase]) -> None:
+    """Check what planning relies on.
+
+    Raises:
+        ContractError: If a strategy breaks it.
+    """
+    if strategy.channels not in CHANNELS:
+        raise ContractError(name, f"channels is one of {CHANNELS}, not {strategy.channels!r}")
     names = [phase.name for phase in phases]
     if len(set(names)) < len(names):
-        raise ContractError(part.name, f"each phase has a name of its own, not {names}")
-    return ArmPart(part.name, strategy, params, _share(share, part.name), phases)
+        raise ContractError(name, f"each phase has a name of its own, not {names}")
+    for phase in phases:
+        if not phase.roles or not set(phase.roles) <= set(ROLES):
+            raise ContractError(name, f"a phase reads roles of {ROLES}, not {phase.roles}")
+        if not phase.share > 0:
+            raise ContractError(name, f"a phase's share is more than 0, not {phase.share}")
 
 
 def _share(text: str | None, name: str) -> float | None:

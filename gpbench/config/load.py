@@ -73,8 +73,7 @@ def _checked(
     problems: list[str] = []
     said = Reader(backbones, folder, problems).draft(raw)
     draft = _laid_over(base, said)
-    if said.recipe or raw.get("recipe") is None:
-        problems.extend(_recipe(draft)[1])
+    problems.extend(_recipe(draft)[1])
     read_dataclass(Execution, draft.execution, problems, path="execution")
     if problems:
         raise ConfigError.collected(where, problems)

@@ -71,8 +71,12 @@ def changed_recipe(
     """Return the recipe that `base` with `changes` is, None with the problems if it is none."""
     problems: list[str] = []
     merged = merge(base, changes)
+    for part in ("pretrain", "finetune"):
+        if isinstance(changes.get(part), Mapping) and _gives_both(changes[part]):
+            problems.append(f"{part}: give steps or epochs, not both")
+            del merged[part]["epochs"]
     recipe = read_dataclass(Recipe, merged, problems, fixed={"name": name})
-    return recipe, problems
+    return (None if problems else recipe), problems
 
 
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,13 +85,16 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     `steps` takes the place of `epochs`, and `epochs` of `steps`.
     """
     merged = dict(base)
-    given = [name for name in _EITHER if changes.get(name) is not None]
-    if len(given) == 1:
+    if any(changes.get(name) is not None for name in _EITHER):
         merged.update(dict.fromkeys(_EITHER))
     for name, value in changes.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
         merged[name] = merge(merged[name], value) if both else value
     return merged
+
+
+def _gives_both(changes: Mapping[str, Any]) -> bool:
+    return all(changes.get(name) is not None for name in _EITHER)
 
 
 def _path(name: str) -> Path:

@@ -90,7 +90,7 @@ def expand(
         if is_pattern(pattern):
             matches = list(_matches(pattern, known, known if everything is None else everything))
             if not matches:
-                raise ConfigError(f"no {kind} matches '{pattern}'. {_listing(known)}")
+                raise _nothing_matches(pattern, known, kind)
             found.update(dict.fromkeys(matches))
             continue
         selector = parse_selector(pattern)
@@ -133,6 +133,12 @@ def _matches(pattern: str, known: Sequence[str], everything: Sequence[str]) -> I
     if pattern == EVERYTHING:
         return iter(everything)
     return (name for name in known if fnmatchcase(name, pattern))
+
+
+def _nothing_matches(pattern: str, known: Sequence[str], kind: str) -> ConfigError:
+    if pattern == EVERYTHING and known:
+        return ConfigError(f"'all' stands for no {kind} here; name one. {_listing(known)}")
+    return ConfigError(f"no {kind} matches '{pattern}'. {_listing(known)}")
 
 
 def _listing(known: Sequence[str], most: int = 12) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -29,7 +29,7 @@ class Loader(Generic[T]):
     """
 
     def __init__(
-        self, fetch: Callable[[int], T], steps: range, workers: int, depth: int = DEPTH
+        self, fetch: Callable[[int], T], steps: Iterable[int], workers: int, depth: int = DEPTH
     ) -> None:
         self._values = _ahead(fetch, steps, workers, depth) if workers else _inline(fetch, steps)
 
@@ -55,12 +55,14 @@ class Loader(Generic[T]):
         self._values.close()
 
 
-def _inline(fetch: Callable[[int], T], steps: range) -> Generator[T]:
+def _inline(fetch: Callable[[int], T], steps: Iterable[int]) -> Generator[T]:
     for step in steps:
         yield fetch(step)
 
 
-def _ahead(fetch: Callable[[int], T], steps: range, workers: int, depth: int) -> Generator[T]:
+def _ahead(
+    fetch: Callable[[int], T], steps: Iterable[int], workers: int, depth: int
+) -> Generator[T]:
     pool = ThreadPoolExecutor(workers, thread_name_prefix="gpbench-loader")
     pending: deque[Future[T]] = deque()
     try:

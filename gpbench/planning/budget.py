@@ -54,7 +54,7 @@ def pretrain_recipes(
             for share, n in zip(parts, images, strict=True)
         ]
     return [
-        _checked(recipe, n, f"phase '{name}' of '{arm}'")
+        _checked(recipe, n, "pretrain", f"phase '{name}' of '{arm}'")
         for n, name in zip(steps, names, strict=True)
     ]
 
@@ -68,23 +68,25 @@ def finetune_recipe(recipe: FinetuneRecipe, tiles: int | None, fraction: float) 
     steps = recipe.steps
     if steps is None and tiles:
         steps = _steps(recipe.epochs, tiles * fraction, recipe.batch)
-    return _checked(recipe, steps, "fine-tuning")
+    return _checked(recipe, steps, "finetune", "fine-tuning")
 
 
 def _steps(epochs: float | None, images: float, batch: int) -> int:
     return max(1, round((epochs or 0) * images / batch))
 
 
-def _checked(recipe: R, steps: int | None, whose: str) -> R:
+def _checked(recipe: R, steps: int | None, part: str, whose: str) -> R:
     """Return the recipe with these steps instead of epochs."""
     if steps is None:
         return recipe
     if steps < 1:
-        raise ConfigError(f"{whose} gets {steps} steps of the budget: raise it, or the share")
+        raise ConfigError(
+            f"{whose} gets {steps} steps of {part}'s budget: raise the budget, or its share"
+        )
     if recipe.optim.warmup_steps >= steps:
         raise InvalidValueError(
-            "optim.warmup_steps",
+            f"{part}.optim.warmup_steps",
             recipe.optim.warmup_steps,
-            f"fewer than the {steps} steps of {whose}",
+            f"fewer than the {steps} steps of {whose}; --set {part}.optim.warmup_steps=0 is none",
         )
     return dataclasses.replace(recipe, steps=steps, epochs=None)

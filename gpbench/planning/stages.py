@@ -166,9 +166,13 @@ def _in_chans(part: ArmPart, dataset: PlannedDataset) -> int:
 
 def _inflation(parent: Planned | None, dataset: PlannedDataset) -> Inflate | None:
     """Return how the parent's stem is brought to the dataset's bands; None: it fits as it is."""
-    if parent is None or parent.stem == "target" or dataset.bands == RGB:
+    if parent is None or parent.stem == "target" or _is_rgb(dataset):
         return None
     return parent.inflate
+
+
+def _is_rgb(dataset: PlannedDataset) -> bool:
+    return tuple(band.casefold() for band in dataset.bands) == RGB
 
 
 def _check_order(arm: Arm, part: ArmPart, parent: Planned | None, dataset: PlannedDataset) -> None:

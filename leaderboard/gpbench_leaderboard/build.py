@@ -5,6 +5,7 @@ Reads the store and nothing else; loads no plugin. The same store gives the same
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from gpbench.compare.comparison import Comparison, Request
 from gpbench.compare.stored import study_of
 from gpbench.compare.study import Study
 from gpbench.core.errors import ComparisonError, ConfigError
-from gpbench.store import Store
+from gpbench.store import Result, Store, StoredExperiment
 from gpbench_leaderboard.assemble import assemble
 from gpbench_leaderboard.downloads import results_csv, results_json
 from gpbench_leaderboard.references import read_references
@@ -38,23 +39,26 @@ def build_site(
     """
     if include_images:
         raise ConfigError("--include-images is not there yet: the site shows no pictures")
-    stored, results = store.experiment(experiment_name), store.results(experiment_name)
-    study = study_of(stored, results)
-    compared = comparison_of(study)
-    references = read_references()
-    page = assemble(stored, results, compared, references)
-    contents = {
-        INDEX: render(page),
-        STYLE: (files("gpbench_leaderboard") / "assets" / STYLE).read_text(encoding="utf-8"),
-        TABLE: results_csv(study),
-        DOCUMENT: results_json(
-            stored, results, compared if isinstance(compared, Comparison) else None, references
-        ),
-    }
+    contents = site_files(store.experiment(experiment_name), store.results(experiment_name))
     with swapped_in(output, FILES) as folder:
         for name, text in contents.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return output / INDEX
+
+
+def site_files(stored: StoredExperiment, results: Sequence[Result]) -> dict[str, str]:
+    """Return the files of a site by name."""
+    study = study_of(stored, results)
+    compared = comparison_of(study)
+    comparison = None if isinstance(compared, str) else compared
+    references = read_references()
+    style = files("gpbench_leaderboard") / "assets" / STYLE
+    return {
+        INDEX: render(assemble(stored, results, compared, references)),
+        STYLE: style.read_text(encoding="utf-8"),
+        TABLE: results_csv(study),
+        DOCUMENT: results_json(stored, results, comparison, references),
+    }
 
 
 def comparison_of(study: Study) -> Comparison | str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from gpbench.core.plan import DatasetFacts
 from gpbench.core.stage import DatasetSpec
-from gpbench.metrics import Scores, majority_score, score
+from gpbench.metrics import Scores, majority_score
+from gpbench.reports.results import scores_under
 from gpbench.store import Result
 from gpbench_leaderboard.page import Arm, Cell, Column, ScoreRow
 from gpbench_leaderboard.svg import Axis, strip, value_axis
@@ -47,9 +48,8 @@ def scored(result: Result, spec: DatasetSpec) -> Scored:
     """Return a result with the scores that its dataset's protocol derives from its counts."""
     if result.total is None:
         return Scored(result, None, None)
-    protocol = spec.protocol
-    scores = score(result.total, spec.info.classes, protocol.excluded, protocol.absent)
-    return Scored(result, scores, 100 * scores.headline(protocol.metric))
+    scores = scores_under(result.total, spec)
+    return Scored(result, scores, 100 * scores.headline(spec.protocol.metric))
 
 
 def columns(datasets: Sequence[DatasetFacts], cells: Cells) -> tuple[Column, ...]:
@@ -64,7 +64,7 @@ def columns(datasets: Sequence[DatasetFacts], cells: Cells) -> tuple[Column, ...
                 title=info.title,
                 facts=dataset_facts(facts.spec),
                 metric=protocol.metric,
-                protocol=f"{protocol.name} v{protocol.version}",
+                protocol=f"{protocol.name}/{protocol.version}",
                 synthetic=info.synthetic,
                 majority=majority(facts.spec, cells[facts.name]),
                 axis=(axis.low, axis.high),

@@ -173,6 +173,14 @@ def test_a_ratio_and_its_inverse_are_equally_likely_and_near_to_log_uniform() ->
     assert ((counts - 500) ** 2 / 500).sum() < 24.3  # chi-square, 7 degrees of freedom, p = 0.001
 
 
+def test_the_ratio_is_width_over_height() -> None:
+    crops = random_resized_crop(
+        coordinates(9, 80, 80), draws(9), crop_px=16, scale=(0.1, 0.4), ratio=(2.0, 2.0)
+    )
+    _, _, height, width = boxes_of(crops).unbind(dim=1)
+    torch.testing.assert_close(width / height, torch.full((9,), 2.0), atol=1e-3, rtol=0)
+
+
 def test_where_no_drawn_size_fits_the_largest_central_part_is_taken() -> None:
     # the whole of an image three times as wide as high has no allowed ratio
     crops = random_resized_crop(coordinates(3, 30, 90), draws(3), crop_px=16, scale=(1.0, 1.0))

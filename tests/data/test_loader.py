@@ -79,19 +79,19 @@ def test_a_loader_that_is_left_by_break_and_dropped_leaves_no_thread() -> None:
 
 
 def test_nothing_is_fetched_further_ahead_than_the_depth() -> None:
-    fetched: list[int] = []
-    done = threading.Event()
+    begun: list[int] = []
 
-    def fetch(step: int) -> int:
-        fetched.append(step)
-        if step == 2:
-            done.set()
-        return step
+    def steps() -> Iterator[int]:
+        for step in range(100):
+            begun.append(step)
+            yield step
 
-    with Loader(fetch, range(100), workers=8, depth=3) as loader:
-        assert next(loader) == 0
-        assert done.wait(5)
-        assert sorted(fetched) == [0, 1, 2]
+    with Loader(str, steps(), workers=8, depth=3) as loader:
+        assert begun == []
+        assert next(loader) == "0"
+        assert begun == [0, 1, 2]
+        assert next(loader) == "1"
+        assert begun == [0, 1, 2, 3]
 
 
 def test_without_workers_a_value_is_fetched_in_the_callers_thread_when_asked_for() -> None:

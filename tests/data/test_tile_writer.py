@@ -62,19 +62,26 @@ def test_what_a_killed_process_left_does_not_get_into_the_next_store(
     TileStore.open(tmp_path / "s").verify_content()
 
 
-def test_of_several_writers_of_one_store_one_writes(held: HeldDataset, tmp_path: Path) -> None:
-    done: list[int] = []
-    writers = [
-        threading.Thread(
-            target=write_store, args=(tmp_path / "s", held, tmp_path, lambda i, _n: done.append(i))
-        )
-        for _ in range(4)
-    ]
-    for writer in writers:
-        writer.start()
-    for writer in writers:
-        writer.join()
-    assert done == [1, 2, 3, 4, 5]
+def test_a_second_writer_of_a_store_waits_for_the_first_and_uses_its_work(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    second_done: list[int] = []
+
+    def write_as_second() -> None:
+        write_store(tmp_path / "s", held, tmp_path, lambda done, _all: second_done.append(done))
+
+    second = threading.Thread(target=write_as_second)
+
+    def start_second(done: int, _all: int) -> None:
+        if done == 1:
+            second.start()
+            second.join(timeout=0.3)
+            assert second.is_alive()
+
+    write_store(tmp_path / "s", held, tmp_path, start_second)
+    second.join(timeout=10)
+    assert not second.is_alive()
+    assert second_done == []
     TileStore.open(tmp_path / "s").verify_content()
 
 

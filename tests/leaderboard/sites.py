@@ -1,4 +1,4 @@
-"""Experiments as a run leaves them in a store: three arms, one backbone, two datasets, three pre-trainings."""
+"""Experiments as a run leaves them in a store, made up: no training, counts written down."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from gpbench.core.stage import (
     Status,
     digest,
 )
-from gpbench.store import Owner, Store
+from gpbench.store import Owner, Result, Store, StoredExperiment
 
-CLASSES = ("ground", "roof", "clutter")
+SCRATCH, BASELINE, SHUFFLED = "scratch", "imagenet", "generalised"
 RECIPE = Recipe(
     "tiny",
     PretrainRecipe(batch=4, crop_px=32, steps=10),
@@ -48,141 +48,224 @@ ENVIRONMENT = {
     "platform": "Linux x86_64",
     "python": "3.12.1",
     "torch": "2.15.0",
-    "worker_pid": "4242",
+    "worker_pid": "424242",
     "host": "node17.cluster",
 }
 IMAGES = (ImageFacts("a.png", "north"), ImageFacts("b.png", "south"))
-BASELINE, SHUFFLED, SCRATCH = "imagenet", "generalised", "scratch"
+
+Place = tuple[str, str, int]
+"""Arm, dataset, seed: one fine-tuning."""
 
 
 @dataclass(frozen=True)
 class World:
-    """What is run; `right` is the share of rightly predicted pixels in percent, by arm."""
+    """What is run: each arm on each dataset, one pre-training per seed, fine-tuned once."""
 
     name: str = "town-and-sea"
-    datasets: Mapping[str, Metric] = field(default_factory=lambda: {"town": "mIoU", "sea": "mF1"})
-    backbone: str = "test_convnext3"
-    titles: Mapping[str, str] = field(
+    arms: Mapping[str, str] = field(
         default_factory=lambda: {
             SCRATCH: "No pre-training",
             BASELINE: "Ordinary pre-training",
-            SHUFFLED: "Channel shuffling pre-training",
+            SHUFFLED: "Channel shuffling",
         }
     )
-    classes: tuple[str, ...] = CLASSES
-    right: Mapping[str, int] = field(
+    """Name -> title."""
+    hits: Mapping[str, int] = field(
         default_factory=lambda: {SCRATCH: 60, BASELINE: 80, SHUFFLED: 82}
     )
-    synthetic: bool = True
+    """Rightly predicted pixels of 100 of each class at seed 0; one more at each further seed."""
+    datasets: Mapping[str, Metric] = field(default_factory=lambda: {"town": "mIoU", "sea": "mF1"})
+    classes: tuple[str, str, str] = ("ground", "roof", "clutter")
+    """The last one is not scored."""
+    backbones: tuple[str, ...] = ("test_convnext3",)
+    fractions: tuple[float, ...] = (1.0,)
     seeds: tuple[int, ...] = (0, 1, 2)
+    synthetic: frozenset[str] = frozenset({"town", "sea"})
+    unfinished: frozenset[Place] = frozenset()
+    diverged: frozenset[Place] = frozenset()
     excluded: tuple[Excluded, ...] = ()
     trial: bool = False
     partial: tuple[str, ...] = ()
-    unfinished: frozenset[tuple[str, str, int]] = frozenset()
-    """(arm, dataset, seed) of fine-tunings that were not run."""
-    diverged: frozenset[tuple[str, str, int]] = frozenset()
+    recipe: Recipe = RECIPE
     data_roots: Mapping[str, str] = field(default_factory=dict)
 
 
 def dataset(world: World, name: str) -> DatasetSpec:
-    return DatasetSpec(
-        PluginSpec("folder", 1, {}),
-        DatasetInfo(
-            f"The {name}",
-            1,
-            (Band("red"), Band("thermal")),
-            world.classes,
-            synthetic=world.synthetic,
-        ),
-        Protocol("everyday", 2, world.datasets[name], 64, 32, excluded=(world.classes[-1],)),
-        digest(name),
+    info = DatasetInfo(
+        f"The {name}",
+        1,
+        (Band("red"), Band("thermal")),
+        world.classes,
+        synthetic=name in world.synthetic,
     )
+    protocol = Protocol("everyday", 2, world.datasets[name], 64, 32, excluded=world.classes[-1:])
+    return DatasetSpec(PluginSpec("folder", 1, {}), info, protocol, digest(name))
 
 
-def pretrain(world: World, arm: str, seed: int) -> PretrainSpec:
-    sources = (SourceSpec("labelled", PluginSpec("shapes", 1), "0" * 64),)
-    return PretrainSpec(
-        PluginSpec(arm, 1, {"depth": 2}), "first", 0, world.backbone, 2, sources, RECIPE.pretrain, NUMERICS, seed
-    )  # fmt: skip
-
-
-def finetune(world: World, name: str, seed: int, parent: str | None) -> FinetuneSpec:
-    return FinetuneSpec(
-        world.backbone, 2, dataset(world, name), RECIPE.finetune, NUMERICS, seed, parent=parent
-    )
+def plugin(arm: str) -> PluginSpec:
+    return PluginSpec(arm, 1, {} if arm == SCRATCH else {"depth": 2})
 
 
 def plan(world: World) -> Plan:
-    """Return the plan: per seed one pre-training of each arm but `scratch`, and a fine-tuning per dataset."""
+    """Return the plan of a world."""
     items: list[PlanItem] = []
-    for arm in world.titles:
-        for seed in world.seeds:
-            parent, needs = None, ()
-            if arm != SCRATCH:
-                spec = pretrain(world, arm, seed)
-                parent, needs = spec.key, (len(items),)
-                items.append(
-                    PlanItem(
-                        len(items), "pretrain", arm, world.backbone, 2, seed, None, (), "first", spec=spec
-                    )
-                )  # fmt: skip
-            for name in world.datasets:
-                items.append(
-                    PlanItem(
-                        len(items), "finetune", arm, world.backbone, 2, seed if parent else None,
-                        0 if parent else seed, needs, None, name, 1.0, finetune(world, name, seed, parent),
-                    )
-                )  # fmt: skip
+    for arm in world.arms:
+        for backbone in world.backbones:
+            for seed in world.seeds:
+                _add(items, world, arm, backbone, seed)
     return Plan(
-        Experiment(
-            world.name, tuple(world.titles), (world.backbone,), tuple(world.datasets),
-            (SourceChoice("shapes", "labelled", "/home/ann/shapes"),), world.seeds, (0,), (1.0,), RECIPE,
-            Execution(device="cpu"), world.data_roots,
-        ),
+        _experiment(world),
         tuple(items),
-        tuple(
-            StrategyFacts(
-                arm, title, PluginSpec(arm, 1, {} if arm == SCRATCH else {"depth": 2}),
-                () if arm == SCRATCH else ("depth",), () if arm == SCRATCH else ("first",), arm != SCRATCH,
-            )
-            for arm, title in world.titles.items()
-        ),
+        tuple(_strategy(arm, title) for arm, title in world.arms.items()),
         tuple(DatasetFacts(name, dataset(world, name)) for name in world.datasets),
         world.excluded,
         world.trial,
         world.partial,
-    )  # fmt: skip
+    )
 
 
-def counts(right: int, seed: int) -> NDArray[np.int64]:
-    """Return the counts (2, 3, 3) of two images of 100 scored pixels per class; `seed` moves one pixel each."""
-    hit = right + seed
-    one = np.array([[hit, 100 - hit, 0], [100 - hit, hit, 0], [0, 0, 0]], dtype=np.int64)
-    return np.stack([one, one])
+def stored(world: World) -> StoredExperiment:
+    """Return what a store hands out of the world's plan."""
+    planned = plan(world)
+    return StoredExperiment(
+        name=world.name,
+        created_at="2026-11-21T10:00:00+00:00",
+        planned_at="2026-11-21T10:00:00+00:00",
+        experiment=planned.experiment,
+        strategies=planned.strategies,
+        datasets=planned.datasets,
+        excluded=planned.excluded,
+        trial=planned.trial,
+        partial=planned.partial,
+        images={},
+    )
+
+
+def results(world: World) -> list[Result]:
+    """Return what a store hands out after a run of the world."""
+    return [_result(world, item) for item in plan(world).items if item.kind == "finetune"]
 
 
 def run(world: World, store: Store, folder: Path) -> None:
-    """Leave in the store what a run of the world leaves, its stages' files under `folder`."""
+    """Leave in the store what a run of the world leaves there; stages' files lie in `folder`."""
     planned = plan(world)
     store.record(planned)
     for item in planned.items:
-        assert item.spec is not None
-        seed = item.pretrain_seed if item.pretrain_seed is not None else item.finetune_seed or 0
-        place = (item.arm, item.dataset or "", seed)
-        if item.kind == "finetune" and place in world.unfinished:
+        status = ended(world, item)
+        if status is None or item.key is None:
             continue
-        status: Status = "diverged" if place in world.diverged else "ok"
-        scores = item.kind == "finetune" and status == "ok"
-        stage = folder / item.spec.key
+        scored = item.kind == "finetune" and status == "ok"
+        stage = folder / item.key
         stage.mkdir(parents=True, exist_ok=True)
-        if scores:
+        if scored:
             names = np.array([image.name for image in IMAGES], dtype=np.str_)
-            np.savez(stage / "counts.npz", images=names, counts=counts(world.right[item.arm], seed))
-        store.claim(item.spec.key, Owner.current())
-        store.commit(ended(item.spec.key, status, scores=scores), stage)
+            np.savez(stage / "counts.npz", images=names, counts=counts(world, item))
+        store.claim(item.key, Owner.current())
+        store.commit(_outcome(item.key, status, scored=scored), stage)
 
 
-def ended(key: str, status: Status, *, scores: bool) -> Outcome:
+def ended(world: World, item: PlanItem) -> Status | None:
+    """Return how a stage ended; None: it was not run."""
+    place = (item.arm, item.dataset or "", _seed(item))
+    if place in world.unfinished:
+        return None
+    return "diverged" if place in world.diverged else "ok"
+
+
+def counts(world: World, item: PlanItem) -> NDArray[np.int64]:
+    """Return the counts (2, 3, 3) of two images; each holds 50 pixels of the first two classes."""
+    hits = world.hits[item.arm] + _seed(item)
+    total = np.array([[hits, 100 - hits, 0], [100 - hits, hits, 0], [0, 0, 0]], dtype=np.int64)
+    half = total // 2
+    return np.stack([half, total - half])
+
+
+def made(folder: Path, world: World) -> Store:
+    """Return an open store, in `folder`, that holds a run of the world."""
+    store = Store.open(f"sqlite:///{folder / 'gpbench.sqlite'}")
+    run(world, store, folder / "stages")
+    return store
+
+
+def _add(items: list[PlanItem], world: World, arm: str, backbone: str, seed: int) -> None:
+    parent: str | None = None
+    needs: tuple[int, ...] = ()
+    if arm != SCRATCH:
+        sources = (SourceSpec("labelled", PluginSpec("shapes", 1), "0" * 64),)
+        spec = PretrainSpec(
+            plugin(arm), "first", 0, backbone, 2, sources, RECIPE.pretrain, NUMERICS, seed
+        )
+        parent, needs = spec.key, (len(items),)
+        items.append(
+            PlanItem(len(items), "pretrain", arm, backbone, 2, seed, None, (), "first", spec=spec)
+        )
+    for name in world.datasets:
+        for fraction in world.fractions:
+            items.append(
+                PlanItem(
+                    len(items), "finetune", arm, backbone, 2, seed if parent else None,
+                    0 if parent else seed, needs, None, name, fraction,
+                    FinetuneSpec(
+                        backbone, 2, dataset(world, name), RECIPE.finetune, NUMERICS, seed,
+                        fraction, parent,
+                    ),
+                )
+            )  # fmt: skip
+
+
+def _seed(item: PlanItem) -> int:
+    return (item.finetune_seed if item.pretrain_seed is None else item.pretrain_seed) or 0
+
+
+def _result(world: World, item: PlanItem) -> Result:
+    assert isinstance(item.spec, FinetuneSpec)
+    status = ended(world, item)
+    return Result(
+        key=item.spec.key,
+        arm=item.arm,
+        backbone=item.backbone,
+        dataset=item.dataset or "",
+        label_fraction=item.label_fraction or 1.0,
+        pretrain_seed=item.pretrain_seed,
+        finetune_seed=item.finetune_seed or 0,
+        pretrain_key=item.spec.parent,
+        state="done" if status == "ok" else "pending" if status is None else "failed",
+        status=status,
+        total=counts(world, item).sum(axis=0) if status == "ok" else None,
+        environment=ENVIRONMENT,
+        duration_s=12.5,
+    )
+
+
+def _strategy(arm: str, title: str) -> StrategyFacts:
+    pretrains = arm != SCRATCH
+    return StrategyFacts(
+        arm,
+        title,
+        plugin(arm),
+        assumed=("depth",) if pretrains else (),
+        chain=("first",) if pretrains else (),
+        pretrains=pretrains,
+    )
+
+
+def _experiment(world: World) -> Experiment:
+    return Experiment(
+        name=world.name,
+        arms=tuple(world.arms),
+        backbones=world.backbones,
+        datasets=tuple(world.datasets),
+        sources=(SourceChoice("shapes", "labelled", "/home/ann/shapes"),),
+        pretrain_seeds=world.seeds,
+        seeds=(0,),
+        label_fractions=world.fractions,
+        recipe=world.recipe,
+        execution=Execution(device="cpu"),
+        data_roots=world.data_roots,
+    )
+
+
+def _outcome(key: str, status: Status, *, scored: bool) -> Outcome:
     return Outcome(
         key,
         status,
@@ -190,16 +273,7 @@ def ended(key: str, status: Status, *, scores: bool) -> Outcome:
         12.5,
         None if status == "ok" else "the loss became nan at step 3",
         None if status == "ok" else 3,
-        scores=(ScoredVariant("plain", "e" * 64, "counts.npz"),) if scores else (),
-        images=IMAGES if scores else (),
+        scores=(ScoredVariant("plain", "e" * 64, "counts.npz"),) if scored else (),
+        images=IMAGES if scored else (),
         environment=ENVIRONMENT,
     )
-
-
-def made(tmp_path: Path, world: World) -> Store:
-    """Return an open store that holds a run of the world."""
-    store = Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}")
-    run(world, store, tmp_path / "stages")
-    return store
-
-

@@ -77,7 +77,9 @@ def test_channels_and_classes_are_as_asked() -> None:
 
 def test_stochastic_depth_reaches_the_blocks() -> None:
     model = create_classifier(TINY, 3, 5, image_px=64, drop_path=0.25, seed=0)
-    rates = [each.drop_prob for each in model.modules() if type(each).__name__ == "DropPath"]
+    rates: list[Any] = [
+        each.drop_prob for each in model.modules() if type(each).__name__ == "DropPath"
+    ]
     assert max(rates) == pytest.approx(0.25)
 
 
@@ -86,12 +88,12 @@ def test_without_stochastic_depth_swins_own_default_does_not_slip_in() -> None:
 
 
 def test_stochastic_depth_is_refused_where_the_model_has_none() -> None:
-    with pytest.raises(InvalidValueError, match="drop_path = 0.1 .* 'vgg11'"):
+    with pytest.raises(InvalidValueError, match=r"drop_path = 0\.1 .* 'vgg11'"):
         create_classifier("vgg11", 3, 5, image_px=64, drop_path=0.1, seed=0)
 
 
 def test_what_timm_cannot_build_is_one_sentence() -> None:
-    with pytest.raises(ConfigError, match="'nest_tiny_jx' cannot be built with .*img_size = 60"):
+    with pytest.raises(ConfigError, match=r"'nest_tiny_jx' cannot be built with .*img_size = 60"):
         made("nest_tiny_jx", px=60)
 
 
@@ -153,7 +155,7 @@ def test_what_a_file_lacks_is_named(tmp_path: Path) -> None:
     del tensors["stem.0.bias"]
     save_file(tensors, tmp_path / "short.safetensors")
     with pytest.raises(
-        StageError, match="short.*does not fit .*'test_convnext3': it lacks stem.0.bias"
+        StageError, match=r"short.*does not fit .*'test_convnext3': it lacks stem\.0\.bias"
     ):
         load_backbone(made(), tmp_path / "short.safetensors")
 

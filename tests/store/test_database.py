@@ -37,10 +37,11 @@ def test_network_file_systems_are_known() -> None:
     assert not any(map(is_network, ("ext4", "xfs", "btrfs", "tmpfs", "overlay", "fuseblk", "")))
 
 
-def test_local_database_is_in_wal_mode_and_checks_references(store: Store) -> None:
-    with store._engine.connect() as connection:
-        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
-        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
+def test_every_connection_is_in_wal_mode_and_checks_references(store: Store) -> None:
+    with store._engine.connect() as first, store._engine.connect() as second:
+        for connection in (first, second):
+            assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+            assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar() == 1
 
 
 def test_database_on_a_network_leaves_wal_mode(

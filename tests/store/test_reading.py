@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from gpbench.core.errors import StoreError
 from gpbench.store import Owner, Store
@@ -66,6 +67,15 @@ def test_store_opened_for_reading_refuses_to_write(tmp_path: Path) -> None:
             store.claim(pretrain(0).key, Owner.current())
         with pytest.raises(StoreError, match="opened for reading only"):
             store.record(make_plan())
+
+
+def test_connection_for_reading_refuses_a_stray_write(tmp_path: Path) -> None:
+    with (
+        Store.open(filled(tmp_path), read_only=True) as store,
+        store._engine.connect() as connection,
+        pytest.raises(OperationalError, match="readonly"),
+    ):
+        connection.exec_driver_sql("DELETE FROM item")
 
 
 def test_reader_sees_what_a_writer_commits_meanwhile(tmp_path: Path) -> None:

@@ -110,7 +110,9 @@ def _place(scene: Scene, rng: np.random.Generator) -> SourceImage:
 
 
 def _cover_ground(
-    canvas: Canvas, colour: np.ndarray[tuple[int, ...], np.dtype[np.float64]], rng: np.random.Generator
+    canvas: Canvas,
+    colour: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
+    rng: np.random.Generator,
 ) -> None:
     everywhere = np.ones((SIDE_PX, SIDE_PX), dtype=bool)
     canvas.fill(everywhere, colour)

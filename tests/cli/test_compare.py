@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gpbench.store import Store
+from tests.cli.conftest import Command
+from tests.compare.stores import MADE_UP, SCRATCH, fill
+
+ROWS = [
+    f'"{arm}",net,town,0,{level + step},{p}'
+    for arm, level in (("imagenet", 50), ("new[a=1,b=2]", 58), ("old", 40))
+    for p, step in enumerate((0, 1, 1.5))
+]
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "table.csv"
+    header = "strategy,backbone,dataset,seed,value,pretrain_seed"
+    path.write_text("\n".join([header, *ROWS]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def workdir(tmp_path: Path) -> Path:
+    with Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}") as store:
+        fill(store, tmp_path)
+    return tmp_path
+
+
+def test_a_table_becomes_a_report(gpbench: Command, table: Path) -> None:
+    said = gpbench("compare", "--table", table)
+    assert (said.code, said.err) == (0, "")
+    assert "table.csv: score in percent points, against imagenet" in said.out
+
+
+def test_a_stored_experiment_becomes_a_document(gpbench: Command, workdir: Path) -> None:
+    said = gpbench(
+        "compare", "--workdir", workdir, "--baseline", SCRATCH, "--format", "json", MADE_UP
+    )
+    (contrast,) = said.document["contrasts"]
+    assert said.document["schema"] == "gpbench.compare/1"
+    assert (contrast["candidate"], contrast["verdict"]) == (MADE_UP, "better")
+
+
+def test_the_baseline_must_be_named_where_imagenet_is_not_there(
+    gpbench: Command, workdir: Path
+) -> None:
+    said = gpbench("compare", "--workdir", workdir)
+    assert (said.code, said.out) == (2, "")
+    assert "has no arm 'imagenet' to compare with: name one by --baseline" in said.err
+
+
+@pytest.mark.parametrize(
+    ("asked", "candidates"),
+    [
+        ([], ["new[a=1,b=2]", "old"]),
+        (["new[a=1, b=2]"], ["new[a=1,b=2]"]),
+        (["old,new[a=1,b=2]"], ["new[a=1,b=2]", "old"]),
+        (["o*"], ["old"]),
+        (["all"], ["new[a=1,b=2]", "old"]),
+    ],
+)
+def test_candidates_are_named_by_selectors_lists_and_globs(
+    gpbench: Command, table: Path, asked: list[str], candidates: list[str]
+) -> None:
+    said = gpbench("compare", *asked, "--table", table, "--format", "json")
+    assert [c["candidate"] for c in said.document["contrasts"]] == candidates
+
+
+def test_required_verdicts_decide_the_exit_code(gpbench: Command, table: Path) -> None:
+    def code(*arguments: str) -> int:
+        return gpbench("compare", "--table", table, "--require", "better", *arguments).code
+
+    assert code("new[a=1,b=2]") == 0
+    assert code() == 4
+
+
+def test_a_checkpoint_does_not_meet_a_requirement_about_strategies(
+    gpbench: Command, tmp_path: Path
+) -> None:
+    rows = [
+        f"{a},net,town,{s},{v + s},0" for a, v in (("imagenet", 40), ("new", 60)) for s in range(3)
+    ]
+    path = tmp_path / "one.csv"
+    path.write_text("\n".join(["strategy,backbone,dataset,seed,value,pretrain_seed", *rows]))
+    asked = ("compare", "--table", path, "--require", "better")
+    assert gpbench(*asked).code == 4
+    assert gpbench(*asked, "--level", "checkpoint").code == 0
+
+
+def test_a_report_is_written_whole_to_a_file(gpbench: Command, table: Path, tmp_path: Path) -> None:
+    target = tmp_path / "report.md"
+    said = gpbench("compare", "--table", table, "--format", "md", "--output", target)
+    assert (said.code, said.out) == (0, "")
+    assert target.read_text(encoding="utf-8").startswith("# table.csv")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["report.md", "table.csv"]
+
+
+@pytest.mark.parametrize("format_", ["table", "json", "csv", "md"])
+def test_a_file_holds_what_stdout_would(
+    gpbench: Command, table: Path, tmp_path: Path, format_: str
+) -> None:
+    target = tmp_path / "report"
+    printed = gpbench("compare", "--table", table, "--format", format_).out
+    gpbench("compare", "--table", table, "--format", format_, "--output", target)
+    assert target.read_text(encoding="utf-8").split() == printed.split()
+
+
+def test_csv_can_be_compared_again(gpbench: Command, table: Path, tmp_path: Path) -> None:
+    raw = tmp_path / "raw.csv"
+    gpbench("compare", "--table", table, "--format", "csv", "--output", raw)
+    first, again = (
+        gpbench("compare", "--table", path, "--format", "json").document for path in (table, raw)
+    )
+    assert again["data_hash"] == first["data_hash"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--plan"], "--plan is not there yet: gpbench plan"),
+        (["--plots", "figures"], "--plots is not there yet"),
+        (["--correction", "max-t"], "'max-t' is not one of 'holm', 'bh', 'none'"),
+        (["--format", "latex"], "is not one of 'table', 'json', 'csv', 'md'"),
+        (["--alpha", "2"], "--alpha = 2.0 is not allowed"),
+        (["--margin", "-1"], "--margin = -1.0 is not allowed"),
+        (["--experiment", "demo"], "--table and --experiment exclude each other"),
+        (["--output", "no/such/folder/report.md"], "cannot be written: No such file"),
+        (["odl"], "unknown arm 'odl'. Did you mean 'old'?"),
+        (["x*"], "no arm matches 'x*'"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_message(
+    gpbench: Command, table: Path, arguments: list[str], told: str
+) -> None:
+    said = gpbench("compare", "--table", table, *arguments)
+    assert (said.code, said.out) == (2, "")
+    assert told in " ".join(said.err.replace("│", " ").split())  # typer draws a box
+
+
+def test_an_empty_workdir_says_so(gpbench: Command, tmp_path: Path) -> None:
+    said = gpbench("compare", "--workdir", tmp_path)
+    assert said.code == 2
+    assert said.err.count("\n") == 1
+    with Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}"):
+        pass
+    assert "holds no experiment yet" in gpbench("compare", "--workdir", tmp_path).err
+
+
+def test_a_trial_is_shown_with_its_banner_and_not_ranked(gpbench: Command, tmp_path: Path) -> None:
+    with Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}") as store:
+        fill(store, tmp_path, trial=True)
+    said = gpbench("compare", "--workdir", tmp_path, "--baseline", SCRATCH)
+    assert "TRIAL RUN" in said.out
+    assert "better" not in said.out

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gpbench.compare.compare import compare
+from gpbench.compare.comparison import Comparison, Request
+from gpbench.compare.study import Run, Study, StudyDataset
+from gpbench.core.plan import Excluded
+from tests.compare.made import pretrained, study_of, two_arms, untrained
+
+
+def compared(study: Study) -> Comparison:
+    return compare(study, Request())
+
+
+def placed(study: Study, arm: str, **environment: str) -> Study:
+    """Return the study with an arm's runs made in an environment."""
+    runs = (replace(r, environment=environment) if r.arm == arm else r for r in study.runs)
+    return replace(study, runs=tuple(runs))
+
+
+def ended(study: Study, status: str, which: int, arm: str = "new") -> Study:
+    """Return the study with one run of an arm that ended badly."""
+    own = [run for run in study.runs if run.arm == arm]
+    failed = replace(own[which], value=None, status=status)
+    return replace(study, runs=tuple(failed if r is own[which] else r for r in study.runs))
+
+
+def four() -> Study:
+    return two_arms([50, 52, 53, 51], [48, 49, 51, 50])
+
+
+def test_arms_on_different_devices_are_told_apart() -> None:
+    study = placed(placed(four(), "new", device="H200"), "imagenet", device="cpu")
+    found = compared(study)
+    assert [(e.arm, e.field, e.values) for e in found.fairness] == [
+        ("new", "device", ("H200", "cpu"))
+    ]
+    assert "new ran on another device than imagenet: H200; cpu" in found.warnings
+
+
+def test_another_library_version_is_listed_and_a_process_number_is_not() -> None:
+    study = placed(four(), "new", torch="2.15", worker_pid="1")
+    study = placed(study, "imagenet", torch="2.11", worker_pid="2")
+    assert [e.field for e in compared(study).fairness] == ["torch"]
+
+
+def test_arms_on_the_same_machine_differ_in_nothing() -> None:
+    study = placed(placed(four(), "new", device="cpu"), "imagenet", device="cpu")
+    assert compared(study).fairness == ()
+    assert compared(study).warnings == ()
+
+
+def test_more_pretrainings_for_the_same_suite_are_listed() -> None:
+    study = study_of(
+        run
+        for at, name in enumerate(("a", "b"))
+        for run in (
+            *pretrained("imagenet", name, [1, 2, 3]),
+            *pretrained("new", name, [1, 2, 4], stem=3 + at),
+        )
+    )
+    (entry,) = compared(study).fairness
+    assert (entry.field, entry.values) == ("pre-trainings run", ("6", "3"))
+
+
+def test_a_diverged_run_is_an_outcome_and_not_a_missing_one() -> None:
+    found = compared(ended(four(), "diverged", 1))
+    assert [(run.arm, run.pretrain_seed) for run in found.diverged] == [("new", 1)]
+    assert found.missing == ()
+    (warning,) = found.warnings
+    assert warning.startswith("1 of 4 fine-tunings of new diverged (town): an outcome of the arm")
+
+
+def test_missing_runs_are_counted_by_their_reason() -> None:
+    found = compared(ended(ended(four(), "oom", 1), "missing", 2))
+    assert found.diverged == ()
+    assert len(found.missing) == 2
+    assert found.warnings == ("2 of 4 fine-tunings of new are missing (1 not run yet, 1 oom)",)
+
+
+def test_an_arm_whose_scores_never_vary_is_suspicious() -> None:
+    found = compared(two_arms([50, 50, 50], [48, 49, 51]))
+    assert found.warnings == ("all scores of new on town are the same (sd = 0): is the seed used?",)
+
+
+def test_arms_that_share_pretrained_weights_are_not_independent() -> None:
+    study = two_arms([50, 52, 53], [48, 49, 51])
+    shared = (replace(run, pretrain_key=f"same {run.pretrain_seed}") for run in study.runs)
+    (warning,) = compared(replace(study, runs=tuple(shared))).warnings
+    assert "share pre-trained weights" in warning
+
+
+def test_replicates_left_out_for_a_backbone_are_counted() -> None:
+    def arm(name: str, large: list[float]) -> list[Run]:
+        return pretrained(name, "town", [50, 52, 53, 54]) + pretrained(
+            name, "town", large, backbone="large"
+        )
+
+    found = compared(study_of(arm("imagenet", [60, 61, 62, 63]) + arm("new", [60, 61, 63])))
+    (warning,) = found.warnings
+    assert warning.startswith("new against imagenet on town: 1 replicate(s) of new left out")
+    assert warning.endswith("they lack one of the backbones large, tiny")
+
+
+def test_banners_stand_for_trials_and_incomplete_data() -> None:
+    study = replace(four(), trial=True, partial=("town",))
+    first, second = compared(study).banners
+    assert first.startswith("TRIAL RUN")
+    assert second == "INCOMPLETE DATA were allowed: town"
+    assert compared(study).contrasts[0].finding.verdict == "undecidable"
+
+
+def test_notes_name_synthetic_data_assumptions_and_exclusions() -> None:
+    study = replace(
+        four(),
+        datasets=(StudyDataset("town", synthetic=True),),
+        assumed={"new": ("shuffle", "probability"), "imagenet": (), "other": ("x",)},
+        excluded=(Excluded("loveda", "no data"),),
+    )
+    assert compared(study).notes == (
+        "synthetic images, made by a program: town",
+        "new: shuffle, probability are our reading, its paper leaves them open",
+        "excluded: loveda (no data)",
+    )
+
+
+def test_scratch_is_not_blamed_for_having_no_pretraining() -> None:
+    study = study_of(
+        pretrained("imagenet", "town", [1, 2, 3]) + untrained("scratch", "town", [1, 2, 4])
+    )
+    assert compared(study).fairness == ()

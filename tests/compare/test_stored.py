@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gpbench.compare.compare import compare
+from gpbench.compare.comparison import Request
+from gpbench.compare.stored import stored_study
+from gpbench.compare.study import Run, Study
+from gpbench.core.errors import InvalidValueError, UnknownNameError
+from gpbench.store import Store
+from tests.compare.stores import MADE_UP, SCRATCH, SEEDS, fill, second
+from tests.store.plans import ended, finetune, make_plan, pretrain
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}") as opened:
+        yield opened
+
+
+@pytest.fixture
+def filled(store: Store, tmp_path: Path) -> Store:
+    fill(store, tmp_path)
+    return store
+
+
+def run_of(study: Study, arm: str, replicate: int) -> Run:
+    runs = [run for run in study.runs if run.arm == arm]
+    return runs[replicate]
+
+
+def test_scores_are_percent_points_of_the_counts(filled: Store) -> None:
+    study = stored_study(filled, "demo")
+    # 6 of 10 pixels of class 0 called class 1: IoU 4/10, 10/16, 1
+    expected = 100 * (4 / 10 + 10 / 16 + 1) / 3
+    assert run_of(study, SCRATCH, 0).value == pytest.approx(expected)
+    assert run_of(study, MADE_UP, 0).value == 100
+    assert study.metric == "mIoU"
+    assert study.datasets[0].protocol == "town/1"
+
+
+def test_another_metric_is_derived_from_the_same_counts(filled: Store) -> None:
+    study = stored_study(filled, "demo", "mF1")
+    run = run_of(study, SCRATCH, 0)
+    assert run.value == pytest.approx(100 * (8 / 14 + 20 / 26 + 1) / 3)
+    assert run.headline == pytest.approx(100 * (4 / 10 + 10 / 16 + 1) / 3)
+
+
+def test_pretrainings_and_facts_come_with_the_runs(filled: Store) -> None:
+    study = stored_study(filled, "demo")
+    made_up = [run for run in study.runs if run.arm == MADE_UP]
+    assert [(r.pretrain_seed, r.pretrain_key) for r in made_up] == [
+        (seed, second(seed)) for seed in SEEDS
+    ]
+    assert {r.pretrain_key for r in study.runs if r.arm == SCRATCH} == {None}
+    assert study.assumed == {MADE_UP: ("depth",), SCRATCH: ()}
+    assert [e.name for e in study.excluded] == ["other"]
+    assert made_up[0].environment["torch"] == "2.15"
+
+
+def test_a_stored_experiment_gives_a_verdict_about_strategies(filled: Store) -> None:
+    found = compare(stored_study(filled, "demo"), Request(baseline=SCRATCH))
+    (contrast,) = found.contrasts
+    assert (contrast.finding.verdict, contrast.finding.level) == ("better", "strategy")
+    assert (contrast.pretrainings, contrast.finetunings) == ((3, 0), (3, 3))
+
+
+def status_of(store: Store, arm: str) -> list[str]:
+    return [run.status for run in stored_study(store, "demo").runs if run.arm == arm]
+
+
+def test_what_did_not_run_is_missing(store: Store) -> None:
+    store.record(make_plan(seeds=(0,)))
+    assert status_of(store, MADE_UP) == ["missing"]
+
+
+def test_what_a_diverged_pretraining_blocks_has_diverged(store: Store, tmp_path: Path) -> None:
+    store.record(make_plan(seeds=(0,)))
+    store.commit(ended(pretrain(0).key, "diverged", error="NaN"), tmp_path)
+    store.block([second(0), finetune(0, second(0)).key], "its pre-training diverged")
+    assert status_of(store, MADE_UP) == ["diverged"]
+    assert status_of(store, SCRATCH) == ["missing"]
+
+
+def test_a_fine_tuning_that_ran_out_of_memory_is_no_outcome(store: Store, tmp_path: Path) -> None:
+    store.record(make_plan(seeds=(0,)))
+    store.commit(ended(finetune(0, None).key, "oom", error="out of memory"), tmp_path)
+    assert status_of(store, SCRATCH) == ["oom"]
+
+
+def test_a_plan_without_prepared_data_is_all_missing(store: Store) -> None:
+    store.record(make_plan(seeds=(0,), prepared=False))
+    assert {run.status for run in stored_study(store, "demo").runs} == {"missing"}
+
+
+def test_only_datasets_of_the_named_protocol_are_kept(filled: Store) -> None:
+    assert len(stored_study(filled, "demo", protocol="town").datasets) == 1
+    with pytest.raises(UnknownNameError, match="unknown protocol 'twon'"):
+        stored_study(filled, "demo", protocol="twon")
+
+
+def test_a_metric_that_counts_do_not_give_is_refused(filled: Store) -> None:
+    with pytest.raises(InvalidValueError, match="one of mIoU, mF1"):
+        stored_study(filled, "demo", "miou")
+
+
+def test_a_trial_keeps_its_mark(store: Store) -> None:
+    store.record(replace(make_plan(), trial=True, partial=("town",)))
+    study = stored_study(store, "demo")
+    assert (study.trial, study.partial) == (True, ("town",))

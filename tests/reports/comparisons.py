@@ -1,0 +1,38 @@
+"""Comparisons to report on, made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from gpbench.compare.compare import compare
+from gpbench.compare.comparison import Comparison, Request
+from gpbench.compare.study import Study, StudyDataset
+from tests.compare.made import pretrained, study_of, untrained
+
+NEW = "new[inflate=mean]"
+
+
+def made_study() -> Study:
+    """Return two candidates and a baseline on two datasets, three replicates each."""
+    runs = [
+        *pretrained("imagenet", "town", [50, 51, 53]),
+        *pretrained("imagenet", "field", [30, 31, 33]),
+        *pretrained(NEW, "town", [58, 59, 60], stem=4),
+        *pretrained(NEW, "field", [30, 33, 32], stem=5),
+        *untrained("scratch", "town", [40, 41, 43]),
+        *untrained("scratch", "field", [20, 21, 24]),
+    ]
+    runs = [replace(r, headline=(r.value or 0) + 10) for r in runs]
+    datasets = (StudyDataset("town", "p/1", "mIoU"), StudyDataset("field", "q/2", "mF1", True))  # noqa: FBT003  synthetic
+    return study_of(runs, datasets=datasets, assumed={NEW: ("shuffle",)})
+
+
+def made(request: Request | None = None) -> Comparison:
+    """Return the comparison of the study above."""
+    return compare(made_study(), request or Request())
+
+
+def undecided() -> Comparison:
+    """Return a comparison of one pre-training, fine-tuned once, a side."""
+    runs = pretrained("imagenet", "town", [50]) + pretrained("new", "town", [55])
+    return compare(study_of(runs), Request())

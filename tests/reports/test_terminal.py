@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from gpbench.compare.comparison import Comparison, Request
+from gpbench.reports.terminal import comparison_text, print_comparison
+from tests.reports.comparisons import NEW, made, undecided
+
+
+def shown(comparison: Comparison, width: int = 100) -> str:
+    out = io.StringIO()
+    print_comparison(comparison, Console(file=out, width=width, color_system=None))
+    return out.getvalue()
+
+
+def test_a_report_names_verdicts_level_scope_and_warnings() -> None:
+    text = shown(made())
+    for told in (
+        "made: mIoU in percent points, against imagenet",
+        "Average over 2 datasets (p adjusted by Holm over 2)",
+        "scratch by dataset (p adjusted by Holm over 4)",
+        "Level strategy:",
+        "Scope fixed-suite:",
+        "A verdict goes by its adjusted p",
+        "pre-trainings run: 6 (new[inflate=mean]), 3 (imagenet)",
+        "synthetic images, made by a program: field",
+        "By the dataset's own metric (not tested)",
+    ):
+        assert told in text
+
+
+def test_a_row_holds_what_was_measured() -> None:
+    rows = [line.split() for line in shown(made()).splitlines() if line.startswith("town ")]
+    assert rows[0][:4] == ["town", "59.00", "51.33", "+7.67"]
+    assert rows[0][-1] == "better"
+    assert rows[1][-1] == "worse"
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_no_cell_is_broken_over_lines(width: int) -> None:
+    text = shown(made(), width)
+    assert "inconclusive" in text
+    assert "new[inflate=mean]" in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_brackets_of_a_selector_are_text_and_not_markup() -> None:
+    assert NEW in shown(made())
+
+
+def test_a_design_that_cannot_decide_says_why() -> None:
+    text = " ".join(shown(undecided()).split())
+    assert "cannot be decided" in text
+    assert "new has 1 pre-training, fine-tuned once: seed variance is unknown" in text
+    assert "Level checkpoint:" in text
+    assert "Scope seeds:" in text
+
+
+def test_without_a_correction_no_family_is_named() -> None:
+    text = shown(made(Request(correction="none")))
+    assert "adjusted" not in text
+
+
+def test_bh_is_for_exploring() -> None:
+    assert "for exploring, not for claims" in shown(made(Request(correction="bh")))
+
+
+def test_a_file_gets_the_same_words_without_colours() -> None:
+    assert comparison_text(made()) == shown(made())
+    assert "\x1b" not in comparison_text(made())
+
+
+def test_colours_say_nothing_that_the_words_do_not() -> None:
+    out = io.StringIO()
+    print_comparison(made(), Console(file=out, width=100, force_terminal=True))
+    assert "\x1b[1;32mbetter" in out.getvalue()
