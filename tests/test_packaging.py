@@ -153,5 +153,35 @@ def test_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
     assert files <= names
 
 
+@pytest.mark.slow
+def test_installed_wheel_runs_the_demo_outside_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    target = tmp_path / "installed"
+    subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index",
+         "--disable-pip-version-check", f"--target={target}", str(wheel)],
+        check=True, timeout=120,
+    )  # fmt: skip
+    assert installed_from(target, tmp_path) == {target}
+    demo = run_in(tmp_path, target, "-m", "gpbench.cli.main", "demo", "--limit", "1")
+    assert demo.returncode == 0, demo.stderr
+    assert (tmp_path / "gpbench-demo" / "site" / "index.html").is_file()
+
+
+def installed_from(target: Path, folder: Path) -> set[Path]:
+    """Return the folders that an interpreter takes our packages from."""
+    names = ("gpbench", "gpbench_strategies", "gpbench_datasets", "gpbench_leaderboard")
+    code = f"import {', '.join(names)}; print(*({', '.join(f'{n}.__file__' for n in names)},))"
+    done = run_in(folder, target, "-c", code)
+    return {Path(file).parents[1] for file in done.stdout.split()}
+
+
+def run_in(folder: Path, target: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder, env={**os.environ, "PYTHONPATH": str(target)}, capture_output=True, text=True,
+        timeout=600, check=False,
+    )  # fmt: skip
+
+
 def test_package_and_distribution_have_one_version() -> None:
     assert metadata.version("gpbench") == gpbench.__version__

@@ -110,7 +110,9 @@ def test_name_that_no_selector_can_hold_is_refused(
 
 
 def test_unknown_name_gets_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="unknown strategy 'imagnet'. Did you mean 'imagenet'"):
+    with pytest.raises(
+        UnknownNameError, match=r"unknown strategy 'imagnet'\. Did you mean 'imagenet'"
+    ):
         registry.load("strategies", "imagnet")
 
 

@@ -1,0 +1,1 @@
+"""The downstream datasets of gpbench, one file each; `sources/` holds pre-training sources."""

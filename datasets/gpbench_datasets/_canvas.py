@@ -13,7 +13,7 @@ from gpbench.api import Image, Label
 from gpbench_datasets._shapes import Field, Sprite
 
 Mask = NDArray[np.bool_]
-Values = Sequence[float] | NDArray[np.float32]
+Values = Sequence[float] | NDArray[np.floating[Any]]
 
 
 class Canvas:
@@ -98,14 +98,14 @@ class Canvas:
         values *= np.float32(np.iinfo(dtype).max / 255)
         return np.round(values, out=values).astype(dtype), self.label
 
-    def across(self, row: float, column: float, turn: float) -> tuple[Field, Field]:
-        """Return each pixel's distance along and across a line (H, W) through a point.
+    def across(self, point: Values, turn: int) -> tuple[Field, Field]:
+        """Return each pixel's distance along and across (H, W) a line through (row, column).
 
         `turn` is the line's direction in sixteenths of a full turn, as for sprites.
         """
         angle = 2 * np.pi * turn / 16
         cos, sin = np.float32(np.cos(angle)), np.float32(np.sin(angle))
-        dx, dy = self.columns - np.float32(column), self.rows - np.float32(row)
+        dx, dy = self.columns - np.float32(point[1]), self.rows - np.float32(point[0])
         return dx * cos + dy * sin, dy * cos - dx * sin
 
     def _overlap(
@@ -131,7 +131,7 @@ def noise_field(rng: np.random.Generator, side_px: int, cells: int) -> Field:
 
 def ground(rng: np.random.Generator, side_px: int, cells: int = 4) -> Field:
     """Return rough ground (side, side) in about [-1, 1]: hills, tufts and grain."""
-    return (
+    return np.asarray(
         0.5 * noise_field(rng, side_px, cells)
         + 0.3 * noise_field(rng, side_px, 4 * cells)
         + 0.2 * rng.standard_normal((side_px, side_px), dtype=np.float32)
@@ -140,7 +140,7 @@ def ground(rng: np.random.Generator, side_px: int, cells: int = 4) -> Field:
 
 def stroke(across: Field, width_px: float) -> Field:
     """Return the cover (H, W) of a straight band of a width, its edges softened."""
-    return np.clip(width_px / 2 - np.abs(across) + 0.5, 0, 1, dtype=np.float32)
+    return np.asarray(np.clip(width_px / 2 - np.abs(across) + 0.5, 0, 1), dtype=np.float32)
 
 
 @lru_cache(maxsize=8)

@@ -37,7 +37,7 @@ def shade_of(colour: tuple[int, int, int], rng: np.random.Generator) -> Colour:
 
 
 def habitual(shape: str, rng: np.random.Generator, habit: float = HABIT) -> Colour:
-    """Return the colour of one object: its shape's in a share `habit` of cases, else any other's."""
+    """Return one object's colour: its shape's in a share `habit` of cases, else any other's."""
     if rng.random() < habit:
         return shade_of(SOURCE_COLOURS[shape], rng)
     others = [name for name in SOURCE_COLOURS if name != shape]

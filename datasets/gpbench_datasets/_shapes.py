@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]
 TURNS = 16
 """Sprites are turned in steps of a full turn / 16, so that equal ones are drawn once."""
 MARGIN_PX = 1.5
@@ -48,15 +49,15 @@ def sprite(shape: str, radius_px: int, turn: int = 0, variant: int = 0) -> Sprit
 def _box(x: Field, y: Field, left: float, right: float, top: float, bottom: float) -> Field:
     dx = np.abs(x - (left + right) / 2) - (right - left) / 2
     dy = np.abs(y - (top + bottom) / 2) - (bottom - top) / 2
-    return np.maximum(dx, dy)
+    return np.asarray(np.maximum(dx, dy))
 
 
 def _circle(x: Field, y: Field, column: float, row: float, radius: float) -> Field:
-    return np.hypot(x - column, y - row) - radius
+    return np.asarray(np.hypot(x - column, y - row) - radius)
 
 
 def _union(*parts: Field) -> Field:
-    return np.minimum.reduce(parts)
+    return np.asarray(np.minimum.reduce(parts))
 
 
 def _lit(*patches: tuple[Field, float]) -> Field:

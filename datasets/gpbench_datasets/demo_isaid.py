@@ -49,7 +49,7 @@ class Site:
                 self.put(shape, radius, *spot, self.turn + 4 * int(self.rng.integers(4)))
 
     def put(self, shape: str, radius: int, row: float, column: float, turn: int) -> None:
-        """Paint one thing with its shadow, mostly in the colour that its shape has in the source."""
+        """Paint one thing and its shadow, mostly in the colour of its shape in the source."""
         drawn = sprite(shape, radius, turn % TURNS, int(self.rng.integers(8)))
         self.canvas.shade(drawn, row + 1.4, column + 1.4)
         colour = habitual(shape, self.rng, HABIT)
@@ -73,7 +73,7 @@ def _harbour(site: Site) -> None:
     sea = shore < 0
     site.surface(shore < 6, (190, 175, 135), 0.08)
     site.surface(sea, (38, 78, 118), 0.12)
-    _, along = site.canvas.across(64, 64, site.turn + 4)
+    _, along = site.canvas.across((64, 64), site.turn + 4)
     for offset in (-30, 25):
         pier = stroke(along - offset, 7) * (site.across > -34) * (shore < 8)
         site.surface(pier, (150, 148, 142), 0.05)
@@ -100,8 +100,8 @@ def _airfield(site: Site) -> None:
 
 def _town(site: Site) -> None:
     row, column = site.rng.uniform(40, 88, 2)
-    _, first = site.canvas.across(row, column, site.turn)
-    _, second = site.canvas.across(row, column, site.turn + 4)
+    _, first = site.canvas.across((row, column), site.turn)
+    _, second = site.canvas.across((row, column), site.turn + 4)
     roads = site.road(first, 13) | site.road(second, 13)
     for distance, radius in ((0, 17), (site.rng.choice([-46, 46]), 13)):
         angle = 2 * np.pi * site.turn / TURNS
@@ -119,7 +119,7 @@ def _works(site: Site) -> None:
     road = site.road(site.across - 40, 13)
     yard = site.across < 28
     site.surface(yard, (150, 140, 124), 0.1)
-    _, across = site.canvas.across(64, 64, site.turn + 4)
+    _, across = site.canvas.across((64, 64), site.turn + 4)
     for offset in (-36, -32):
         site.canvas.fill(stroke(across - offset, 1.4) * yard, (84, 74, 66))
     site.scatter("disc", 10, (6, 12), yard & (across > -22))
@@ -135,10 +135,10 @@ KINDS: tuple[Callable[[Site], None], ...] = (_harbour, _airfield, _town, _works)
 def draw(view: View) -> tuple[Image, Label]:
     """Return a harbour, an airfield, a town or a works, seen from above."""
     canvas = Canvas(SIDE_PX)
-    turn, soil = int(view.place.integers(TURNS)), view.place.normal(0, 9, 3)
-    _, across = canvas.across(*view.moment.uniform(58, 70, 2), turn)
+    turn, soil = int(view.place.integers(TURNS)), view.place.normal((104, 118, 78), 9)
+    _, across = canvas.across(view.moment.uniform(58, 70, 2), turn)
     site = Site(canvas, view.moment, turn, across)
-    canvas.fill(EVERYWHERE, (104, 118, 78) + soil)
+    canvas.fill(EVERYWHERE, soil)
     canvas.ripple(EVERYWHERE, ground(view.moment, SIDE_PX, 5), 0.28)
     KINDS[view.number % len(KINDS)](site)
     return canvas.finished(view.moment, noise=4)

@@ -8,7 +8,7 @@ from gpbench.api import Band, DatasetInfo, EvaluationProtocol, Image, Label
 from gpbench_datasets._canvas import Canvas, ground, stroke
 from gpbench_datasets._colours import by_chance
 from gpbench_datasets._procedural import SIDE_PX, TILE_PX, Procedural, View
-from gpbench_datasets._shapes import Sprite, sprite
+from gpbench_datasets._shapes import sprite
 
 CLASSES = ("unlabelled", "car", "person", "bike")
 SHAPE_OF = {"car": "van", "person": "person", "bike": "bike"}

@@ -8,7 +8,7 @@ import numpy as np
 
 from gpbench.api import Band, DatasetInfo, EvaluationProtocol, Image, Label
 from gpbench_datasets._canvas import Canvas, Mask, Values, ground, noise_field, stroke
-from gpbench_datasets._colours import SOURCE_COLOURS, by_chance, shade_of
+from gpbench_datasets._colours import by_chance, shade_of
 from gpbench_datasets._procedural import SIDE_PX, TILE_PX, Procedural, View
 from gpbench_datasets._shapes import Field, sprite
 
@@ -37,7 +37,7 @@ class Block:
         self.canvas.fill(cover, values, CLASSES.index(label))
         self.canvas.ripple(cover, ground(self.rng, SIDE_PX, 8), rough)
 
-    def scatter(  # noqa: PLR0913  a thing has that many properties
+    def scatter(
         self, shape: str, label: str, count: int, radii: tuple[int, int], where: Mask, metres: float
     ) -> None:
         """Put up to `count` things of a height where there is room; tall ones cast long shadows."""
@@ -69,7 +69,7 @@ def _flat_roofs(block: Block, free: Mask) -> None:
         spot = block.canvas.place(block.rng, 13, free)
         if spot is None:
             continue
-        along, across = block.canvas.across(*spot, block.turn)
+        along, across = block.canvas.across(spot, block.turn)
         half, wide = block.rng.uniform(9, 13), block.rng.uniform(14, 22)
         shadow = stroke(along - 3, 2 * half) * stroke(across - 3, wide)
         block.canvas.ripple(shadow, -np.ones_like(shadow), 0.35)
@@ -97,7 +97,7 @@ def draw(view: View) -> tuple[Image, Label]:
     """Return a city block (128, 128, 5): red, green, blue, infrared, height."""
     canvas, rng = Canvas(SIDE_PX, bands=5, toned=4), view.moment
     turn = int(view.place.integers(16))
-    along, across = canvas.across(*rng.uniform(44, 84, 2), turn)
+    along, across = canvas.across(rng.uniform(44, 84, 2), turn)
     block = Block(canvas, rng, turn, along, across)
     lawn = shade_of(GREEN, view.place)
     block.surface(EVERYWHERE, (*lawn, 172, 3), "low_vegetation", 0.22)

@@ -9,8 +9,8 @@ import typer
 
 from gpbench.cli import options
 from gpbench.cli.output import stderr, stdout
-from gpbench.cli.run import Finished, place_of, report, run_plan
-from gpbench.cli.session import plan_experiment
+from gpbench.cli.run import Finished, report, run_plan
+from gpbench.cli.session import place_of, plan_experiment
 
 app = typer.Typer()
 

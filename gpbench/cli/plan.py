@@ -11,8 +11,7 @@ from gpbench.cli import experiment_options as flags
 from gpbench.cli import options
 from gpbench.cli.experiment_options import experiment_flags
 from gpbench.cli.output import print_json, print_table, stdout
-from gpbench.cli.run import place_of
-from gpbench.cli.session import Place, plan_experiment
+from gpbench.cli.session import Place, place_of, plan_experiment
 
 if TYPE_CHECKING:
     from gpbench.core.plan import Plan
@@ -82,11 +81,12 @@ def _print_summary(document: dict[str, Any], planned: Plan) -> None:
     stages, estimate, design = document["stages"], document["estimate"], document["design"]
     console = stdout()
     console.print(
-        f"{document['cells']} cells, {stages['total']} stages: {stages['pretrain']} pre-trainings and "
-        f"{stages['finetune']} fine-tunings; {stages['done']} done, {stages['todo']} to do."
+        f"{document['cells']} cells, {stages['total']} stages: {stages['pretrain']} pre-trainings "
+        f"and {stages['finetune']} fine-tunings; {stages['done']} done, {stages['todo']} to do."
     )
     console.print(
-        f"Images to train on: {estimate['images']:,}; kept weights: {estimate['bytes'] / 1e6:,.1f} MB."
+        f"Images to train on: {estimate['images']:,}; "
+        f"kept weights: {estimate['bytes'] / 1e6:,.1f} MB."
     )
     console.print(
         f"Level: {design['level']} ({design['pretrainings']} pre-trainings x "

@@ -20,6 +20,7 @@ from gpbench.cli.session import (
     execute,
     executor_maker,
     make_place,
+    place_of,
     plan_experiment,
     prepared,
     resume_command,
@@ -159,12 +160,6 @@ def run(
     )
     report(finished, format_)
     raise typer.Exit(finished.exit_code)
-
-
-def place_of(workdir: Path | None, db: str | None) -> Place:
-    """Return where a command works, from its flags and the environment."""
-    folder = options.workdir_path(workdir)
-    return Place(folder, options.database_url(db, folder))
 
 
 def report(finished: Finished, format_: options.DataFormat) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from gpbench.cli import options
 from gpbench.core.errors import (
     ConfigError,
     DataError,
@@ -47,6 +48,12 @@ class Place:
     def data(self) -> Path:
         """Return the folder of prepared tile stores."""
         return self.workdir / "data"
+
+
+def place_of(workdir: Path | None, db: str | None) -> Place:
+    """Return where a command works, from its flags and the environment."""
+    folder = options.workdir_path(workdir)
+    return Place(folder, options.database_url(db, folder))
 
 
 def plan_experiment(

@@ -6,7 +6,7 @@ import typer
 
 from gpbench.cli import options
 from gpbench.cli.output import print_json, print_table
-from gpbench.cli.run import place_of
+from gpbench.cli.session import place_of
 
 app = typer.Typer()
 

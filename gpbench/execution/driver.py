@@ -142,7 +142,7 @@ class Driver:
             self.state[job.key] = "failed"
             self.summary.failed.append(job.key)
             self.watcher.blocked(job, "it failed before; --retry-failed runs it again")
-        elif claim == "running":
+        elif claim in ("running", "blocked"):  # by another run, which has the stage or its parent
             self.state[job.key] = "elsewhere"
         else:
             self._run(job, executor)

@@ -80,9 +80,7 @@ def _checked(recipe: R, steps: int | None, part: str, whose: str) -> R:
     if steps is None:
         return recipe
     if steps < 1:
-        raise ConfigError(
-            f"{whose} gets {steps} steps of {part}'s budget: raise the budget, or its share"
-        )
+        raise ConfigError(f"{whose} gets no step of {part}'s budget: raise the budget or its share")
     if recipe.optim.warmup_steps >= steps:
         raise InvalidValueError(
             f"{part}.optim.warmup_steps",

@@ -1,4 +1,4 @@
-"""Stored fine-tunings as rows for people and JSON: scores in percent points under their protocol."""
+"""Stored fine-tunings as rows for people and JSON: percent points under their protocol."""
 
 from __future__ import annotations
 

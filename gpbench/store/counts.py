@@ -16,6 +16,10 @@ from gpbench.core.stage import ScoredVariant
 
 Counts = NDArray[np.int64]
 _STORED = np.dtype("<i8")
+_UNREADABLE = (
+    *(OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error),
+    RuntimeError,  # zipfile's word for a damaged header: "encrypted", "not supported"
+)
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,9 @@ def read_scored(folder: Path, scored: ScoredVariant, images: Sequence[str]) -> P
     """
     path = folder / scored.path
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             names, counts = file["images"], file["counts"]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise _broken(path, f"cannot be read ({error})") from error
     square = counts.ndim == 3 and counts.shape[1] == counts.shape[2] > 0
     if counts.dtype != np.int64 or not square:

@@ -23,7 +23,7 @@ def environment() -> Environment:
     """Return templates that escape and scrub every value and refuse unknown names."""
     made = Environment(
         loader=PackageLoader("gpbench_leaderboard"),
-        autoescape=False,
+        autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -48,13 +48,17 @@ def test_strategy_without_the_parameter_inflates_by_repetition() -> None:
     [
         (
             "imagenet+scratch",
-            "'scratch' has no pre-training and cannot be chained: leave it out of "
-            "'imagenet+scratch'",
+            (
+                "'scratch' has no pre-training and cannot be chained: leave it out of "
+                "'imagenet+scratch'"
+            ),
         ),
         (
             "imagenet[share=0.6]+generalised[share=0.6]",
-            "the shares in 'imagenet[share=0.6]+generalised[share=0.6]' add up to 1.2: "
-            "they are parts of one budget; leave one out, it gets the rest",
+            (
+                "the shares in 'imagenet[share=0.6]+generalised[share=0.6]' add up to 1.2: "
+                "they are parts of one budget; leave one out, it gets the rest"
+            ),
         ),
         (
             "imagenet[share=1.5]+generalised",

@@ -59,7 +59,10 @@ def test_mapping_becomes_the_dataclass_with_defaults_where_it_says_nothing() -> 
         ({"steps": 1, "inner": 5}, "inner = 5 is not allowed: a mapping of fields"),
         ({"steps": 1, "inner": {"lr": -1}}, "inner.lr = -1.0 is not allowed: more than 0"),
         ({"steps": 1, "inner": {"rl": 1}}, "unknown field of inner 'rl'. Did you mean 'lr'?"),
-        ({"steps": 1, "name": "y"}, "unknown field 'name'. Known: inner, kind, quick, size, steps."),
+        (
+            {"steps": 1, "name": "y"},
+            "unknown field 'name'. Known: inner, kind, quick, size, steps.",
+        ),
         ({}, "steps is missing: a whole number"),
         (
             {"steps": 11, "quick": True},

@@ -15,7 +15,7 @@ from gpbench.core.plan import Experiment, SourceChoice
 from tests.plugins import CARDS, dataset, install, strategy
 
 BACKBONES = frozenset({"swin_tiny_patch4_window7_224", "convnext_tiny", "test_convnext3"})
-ASKED = {"strategies": ["imagenet"], "datasets": ["demo-isaid"], "recipe": "demo"}
+ASKED: dict[str, Any] = {"strategies": ["imagenet"], "datasets": ["demo-isaid"], "recipe": "demo"}
 
 
 def load(
@@ -245,12 +245,18 @@ def test_all_problems_of_a_file_are_shown_together(tmp_path: Path) -> None:
             "  - unknown backbone 'convnxt_tiny'. Did you mean 'convnext_tiny'?",
             "  - unknown dataset 'demo-isiad'. Did you mean 'demo-isaid'?",
             "  - folder needs the parameter 'card': folder[card=...]",
-            "  - pretrain_seeds = True is not allowed: a count (5), a text ('0-4', '1,7'), or a "
-            "list ([1, 7])",
-            "  - seeds = 'x' is not allowed: a count (5), a range (0-4), a list (1,7), or one "
-            "given seed (7-7)",
-            "  - label_fraction = [0, 0.5] is not allowed: numbers above 0 and at most 1, each "
-            "once: 0.01,0.1,1",
+            (
+                "  - pretrain_seeds = True is not allowed: a count (5), a text ('0-4', '1,7'), or "
+                "a list ([1, 7])"
+            ),
+            (
+                "  - seeds = 'x' is not allowed: a count (5), a range (0-4), a list (1,7), or one "
+                "given seed (7-7)"
+            ),
+            (
+                "  - label_fraction = [0, 0.5] is not allowed: numbers above 0 and at most 1, each "
+                "once: 0.01,0.1,1"
+            ),
             "  - unknown recipe 'papr'. Did you mean 'paper'?",
             "  - unknown dataset or source 'isaid'. Did you mean 'demo-isaid'?",
             "  - limit = 0 is not allowed: a whole number, 1 or more",
@@ -268,9 +274,11 @@ def test_all_problems_of_a_file_are_shown_together(tmp_path: Path) -> None:
     [
         (
             {},
-            "command line: 2 problems\n"
-            "  - no strategy is named: -s NAME, or `strategies:` in the file\n"
-            "  - no dataset is named: -d NAME, or `datasets:` in the file",
+            (
+                "command line: 2 problems\n"
+                "  - no strategy is named: -s NAME, or `strategies:` in the file\n"
+                "  - no dataset is named: -d NAME, or `datasets:` in the file"
+            ),
         ),
         ({"set": ["pretrain"]}, "--set takes a.b=c, not 'pretrain'"),
         (
@@ -279,8 +287,10 @@ def test_all_problems_of_a_file_are_shown_together(tmp_path: Path) -> None:
         ),
         (
             {"set": ["seeds.x=1"]},
-            "command line: seeds = {'x': 1} is not allowed: a count (5), a text ('0-4', '1,7'), "
-            "or a list ([1, 7])",
+            (
+                "command line: seeds = {'x': 1} is not allowed: a count (5), a text ('0-4', '1,7'),"
+                " or a list ([1, 7])"
+            ),
         ),
         ({"data_root": ["demo"]}, "--data-root takes NAME=DIR, not 'demo'"),
         (
@@ -297,8 +307,10 @@ def test_all_problems_of_a_file_are_shown_together(tmp_path: Path) -> None:
         ),
         (
             {"datasets": ["demo-isaid+demo-mfnet"]},
-            "command line: 'demo-isaid+demo-mfnet': datasets are not chained; write them with a "
-            "comma",
+            (
+                "command line: 'demo-isaid+demo-mfnet': datasets are not chained; write them with "
+                "a comma"
+            ),
         ),
         (
             {"datasets": ["demo-isaid[x=1]"]},
@@ -308,8 +320,10 @@ def test_all_problems_of_a_file_are_shown_together(tmp_path: Path) -> None:
         ({"limit": 0}, "command line: limit = 0 is not allowed: a whole number, 1 or more"),
         (
             {"label_fraction": "0.1,2"},
-            "command line: label_fraction = '0.1,2' is not allowed: numbers above 0 and at most "
-            "1, each once: 0.01,0.1,1",
+            (
+                "command line: label_fraction = '0.1,2' is not allowed: numbers above 0 and at "
+                "most 1, each once: 0.01,0.1,1"
+            ),
         ),
     ],
 )
@@ -322,7 +336,7 @@ def test_name_that_is_no_file_name_is_refused() -> None:
 
 
 def test_flag_that_a_caller_mistyped_is_the_caller_s_error() -> None:
-    with pytest.raises(UnknownNameError, match="unknown flag 'sedes'. Did you mean 'seeds'"):
+    with pytest.raises(UnknownNameError, match=r"unknown flag 'sedes'\. Did you mean 'seeds'"):
         load(**ASKED, sedes="1")
 
 
@@ -353,5 +367,5 @@ def test_ablation_turns_each_switch_of_generalised_once() -> None:
 
 
 def test_broken_file_that_is_named_is_the_only_thing_said(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="nowhere.yaml cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"nowhere\.yaml cannot be read: No such file"):
         load(tmp_path / "nowhere.yaml")

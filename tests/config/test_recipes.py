@@ -71,7 +71,7 @@ def test_steps_and_epochs_together_are_refused() -> None:
 
 
 def test_unknown_recipe_gets_the_nearest() -> None:
-    with pytest.raises(UnknownNameError, match="unknown recipe 'papr'. Did you mean 'paper'"):
+    with pytest.raises(UnknownNameError, match=r"unknown recipe 'papr'\. Did you mean 'paper'"):
         load_recipe("papr")
 
 

@@ -49,7 +49,10 @@ def test_empty_file_holds_no_fields(tmp_path: Path) -> None:
         ("- a\n", " holds no fields: write `name: value`, one a line"),
         ("just words\n", " holds no fields: write `name: value`, one a line"),
         ("1: 2\n", " holds no fields: write `name: value`, one a line"),
-        ("a: !!python/object/apply:os.system [ls]\n", ", line 1: could not determine a constructor"),
+        (
+            "a: !!python/object/apply:os.system [ls]\n",
+            ", line 1: could not determine a constructor",
+        ),
         ("when: 2024-13-45\n", " is not YAML: month must be in 1..12"),
     ],
 )
@@ -67,7 +70,7 @@ def test_bracket_inside_a_list_gets_the_mend(tmp_path: Path) -> None:
 
 
 def test_file_that_is_missing_or_no_text_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="none.yaml cannot be read: No such file"):
+    with pytest.raises(ConfigError, match=r"none\.yaml cannot be read: No such file"):
         read_mapping(tmp_path / "none.yaml")
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match=r"binary.yaml is not text in UTF-8"):

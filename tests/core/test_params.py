@@ -82,8 +82,9 @@ def test_unknown_parameter_gets_the_nearest() -> None:
 
 def test_missing_parameter_is_named_with_how_to_give_it() -> None:
     assert required_params(Needs) == ("file",)
-    with pytest.raises(ConfigError, match=r"weights needs the parameter 'file': weights\[file=...\]"):
+    with pytest.raises(ConfigError) as caught:
         parse_params(Needs, {}, "weights")
+    assert str(caught.value) == "weights needs the parameter 'file': weights[file=...]"
 
 
 def test_type_that_a_selector_cannot_hold_is_the_plugin_s_fault() -> None:

@@ -49,9 +49,7 @@ def test_none_is_left_to_the_type() -> None:
 @pytest.mark.parametrize("kind", [Optimisation, PretrainRecipe, FinetuneRecipe, Execution])
 def test_every_number_of_a_recipe_declares_its_range(kind: type) -> None:
     numbers = [
-        field
-        for field in dataclasses.fields(kind)
-        if re.search(r"int|float", str(field.type))
+        field for field in dataclasses.fields(kind) if re.search(r"int|float", str(field.type))
     ]
     assert numbers
     assert [field.name for field in numbers if range_of(field) is None] == []

@@ -123,7 +123,9 @@ def test_how_a_dataset_is_shown_and_scored_leaves_the_key(change: dict[str, Any]
     assert dataclasses.replace(FINETUNE, dataset=dataset).key == FINETUNE.key
 
 
-@pytest.mark.parametrize("spec", [PRETRAIN, FINETUNE, dataclasses.replace(PRETRAIN, dataset=DATASET)])
+@pytest.mark.parametrize(
+    "spec", [PRETRAIN, FINETUNE, dataclasses.replace(PRETRAIN, dataset=DATASET)]
+)
 def test_spec_survives_json_with_its_key(spec: StageSpec) -> None:
     again = spec_from_dict(json.loads(canonical_json(spec)))
     assert again == spec
@@ -131,7 +133,7 @@ def test_spec_survives_json_with_its_key(spec: StageSpec) -> None:
 
 
 def test_order_in_which_parameters_were_given_leaves_the_key() -> None:
-    turned = PluginSpec("generalised", 1, dict(reversed(PRETRAIN.strategy.params.items())))
+    turned = PluginSpec("generalised", 1, {"probability": 1.0, "shuffle": "sample"})
     assert dataclasses.replace(PRETRAIN, strategy=turned).key == PRETRAIN.key
 
 

@@ -208,6 +208,7 @@ def test_neither_warnings_nor_logs_of_mmseg_reach_the_user(tmp_path: Path) -> No
 import torch
 from gpbench.core.recipe import FinetuneRecipe
 from gpbench.models.segmentor import Segmentor
+torch.set_num_threads(1)
 recipe = FinetuneRecipe(batch=2, steps=1, head_channels=16)
 for name in ("{TINY}", "test_vit"):
     segmentor = Segmentor(name, 4, 2, recipe, image_px=64, seed=0)

@@ -46,6 +46,11 @@ def finetunings(found: Plan) -> list[FinetuneSpec]:
     return [spec for spec in specs if isinstance(spec, FinetuneSpec)]
 
 
+def transfers(found: Plan) -> list[tuple[PlanItem, FinetuneSpec]]:
+    """Return the fine-tuning items that have a key, with their specs."""
+    return [(item, item.spec) for item in found.items if isinstance(item.spec, FinetuneSpec)]
+
+
 def items(found: Plan, kind: str) -> list[PlanItem]:
     """Return the items of a kind."""
     return [item for item in found.items if item.kind == kind]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,15 +12,13 @@ from gpbench.core.errors import (
     ConfigError,
     DataError,
     DatasetNotFoundError,
-    GpbenchError,
     UnknownNameError,
 )
-from gpbench.core.plan import Plan
+from gpbench.core.plan import BackboneCatalog, Plan
 from gpbench.core.stage import PretrainSpec
-from tests.planning.asked import finetunings, items, plan, pretrainings
+from gpbench.planning import build_plan
+from tests.planning.asked import finetunings, items, plan, pretrainings, transfers
 from tests.plugins import CARDS, SOURCE, dataset, install, strategy
-
-WORLD = ["demo-isaid,demo-mfnet,demo-pst900,demo-potsdam"]
 
 
 @pytest.fixture(scope="module")
@@ -54,25 +53,24 @@ def test_parents_come_before_their_children(demo: Plan) -> None:
 
 def test_seeds_of_replicates(demo: Plan) -> None:
     """`scratch` takes the replicate number as its seed: replicates of all arms share theirs."""
-    for item in items(demo, "finetune"):
+    for item, spec in transfers(demo):
         if item.arm == "scratch":
-            assert (item.pretrain_seed, item.finetune_seed) == (None, item.spec.replicate)
+            assert (item.pretrain_seed, item.finetune_seed) == (None, spec.replicate)
         else:
-            assert item.finetune_seed == 0
-            assert item.spec.replicate == item.pretrain_seed
-    assert {item.spec.replicate for item in items(demo, "finetune")} == {0, 1, 2}
+            assert (item.pretrain_seed, item.finetune_seed) == (spec.replicate, 0)
+    assert {spec.replicate for _, spec in transfers(demo)} == {0, 1, 2}
 
 
 def test_channels_of_pretraining_and_transfer(demo: Plan) -> None:
-    transfers = {
-        (item.arm, item.dataset): (item.in_chans, item.spec.parent_stem, item.spec.inflate)
-        for item in items(demo, "finetune")
+    found = {
+        (item.arm, item.dataset): (item.in_chans, spec.parent_stem, spec.inflate)
+        for item, spec in transfers(demo)
     }
-    assert transfers["imagenet", "demo-isaid"] == (3, "rgb", None)
-    assert transfers["imagenet", "demo-mfnet"] == (4, "rgb", "repeat")
-    assert transfers["imagenet", "demo-potsdam"] == (5, "rgb", "repeat")
-    assert transfers["generalised", "demo-mfnet"] == (4, "target", None)
-    assert transfers["scratch", "demo-mfnet"] == (4, None, None)
+    assert found["imagenet", "demo-isaid"] == (3, "rgb", None)
+    assert found["imagenet", "demo-mfnet"] == (4, "rgb", "repeat")
+    assert found["imagenet", "demo-potsdam"] == (5, "rgb", "repeat")
+    assert found["generalised", "demo-mfnet"] == (4, "target", None)
+    assert found["scratch", "demo-mfnet"] == (4, None, None)
 
 
 def test_facts_for_reports(demo: Plan) -> None:
@@ -105,8 +103,8 @@ def test_low_label_shares_its_pretrainings_with_the_demo(demo: Plan) -> None:
 def test_replicates_number_pairs_of_seed_values() -> None:
     found = plan(strategies=["imagenet,scratch"], pretrain_seeds="1,7", seeds="2")
     numbers = {
-        (item.arm, item.pretrain_seed, item.finetune_seed): item.spec.replicate
-        for item in items(found, "finetune")
+        (item.arm, item.pretrain_seed, item.finetune_seed): spec.replicate
+        for item, spec in transfers(found)
     }
     assert numbers == {
         ("imagenet", 1, 0): 2, ("imagenet", 1, 1): 3,
@@ -130,7 +128,7 @@ def test_replicates_number_pairs_of_seed_values() -> None:
         {"strategies": ["imagenet[inflate=mean]"]},
     ],
 )
-def test_how_and_where_a_plan_runs_leaves_its_keys(flags: dict[str, list[str]]) -> None:
+def test_how_and_where_a_plan_runs_leaves_its_keys(flags: dict[str, Any]) -> None:
     """demo-isaid is RGB: how its stem would be inflated changes nothing, so both arms share."""
     assert set(plan(**flags).stages()) == set(plan().stages())
 
@@ -138,7 +136,7 @@ def test_how_and_where_a_plan_runs_leaves_its_keys(flags: dict[str, list[str]]) 
 def test_inflation_is_no_part_of_the_pretraining() -> None:
     found = plan(strategies=["imagenet,imagenet[inflate=mean]"], datasets=["demo-mfnet"])
     assert len(pretrainings(found)) == 1
-    assert [item.spec.inflate for item in items(found, "finetune")] == ["repeat", "mean"]
+    assert [spec.inflate for _, spec in transfers(found)] == ["repeat", "mean"]
     assert len(finetunings(found)) == 2
     assert len(items(found, "pretrain")) == 2
 
@@ -188,9 +186,7 @@ def test_moved_dataset_keeps_its_keys(tmp_path: Path, monkeypatch: pytest.Monkey
 # --- chains ---
 
 
-def test_equal_prefixes_of_chains_run_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_equal_prefixes_of_chains_run_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     more = strategy('[Phase("more", "labelled", None)]', params="    width: int = 1")
     install(tmp_path, monkeypatch, "strategies", {"more": more})
     found = plan(strategies=["imagenet+more", "imagenet+more[width=2]"])
@@ -205,7 +201,8 @@ def test_equal_prefixes_of_chains_run_once(
 
 def test_phase_on_more_channels_inflates_its_parent_s_stem_once_per_dataset() -> None:
     found = plan(
-        strategies=["imagenet[inflate=zero]+generalised"], datasets=["demo-isaid,demo-mfnet,demo-pst900"]
+        strategies=["imagenet[inflate=zero]+generalised"],
+        datasets=["demo-isaid,demo-mfnet,demo-pst900"],
     )
     second = [spec for spec in pretrainings(found) if spec.position == 1]
     assert [(spec.in_chans, spec.parent_stem, spec.inflate) for spec in second] == [
@@ -245,7 +242,9 @@ def test_phase_with_two_roles_reads_both_sources(
     install(tmp_path, monkeypatch, "sources", {"pics": SOURCE})
     both = strategy('[Phase("both", ("labelled", "unlabelled"), None)]')
     install(tmp_path / "more", monkeypatch, "strategies", {"both": both})
-    found = plan(strategies=["both"], sources=["labelled=demo", f"unlabelled=pics[root={tmp_path}]"])
+    found = plan(
+        strategies=["both"], sources=["labelled=demo", f"unlabelled=pics[root={tmp_path}]"]
+    )
     (spec,) = pretrainings(found)
     assert [(each.role, each.source.name) for each in spec.sources] == [
         ("labelled", "demo"), ("unlabelled", "pics")
@@ -285,7 +284,7 @@ def test_named_dataset_without_data_is_unprepared_in_a_plan_and_an_error_in_a_ru
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, "datasets", {"town": dataset("red", "nir")})
-    asked = {"datasets": ["town,demo-mfnet"], "sources": ["demo"]}
+    asked: dict[str, Any] = {"datasets": ["town,demo-mfnet"], "sources": ["demo"]}
     found = plan(require_data=False, **asked)
     keys = {item.dataset: item.key for item in items(found, "finetune")}
     assert keys["town"] is None
@@ -302,7 +301,10 @@ def test_named_dataset_without_data_is_unprepared_in_a_plan_and_an_error_in_a_ru
 
 
 def test_missing_source_leaves_everything_after_it_unprepared_and_counted_once() -> None:
-    asked = {"sources": ["folder[root=/nowhere]"], "strategies": ["imagenet,imagenet[inflate=mean]"]}
+    asked: dict[str, Any] = {
+        "sources": ["folder[root=/nowhere]"],
+        "strategies": ["imagenet,imagenet[inflate=mean]"],
+    }
     found = plan(require_data=False, **asked)
     assert [item.key for item in found.items] == [None] * 4
     assert len({item.identity for item in found.items}) == 2
@@ -339,12 +341,35 @@ def test_what_a_pattern_brought_in_and_cannot_run_is_excluded_with_the_reason(
 def test_arm_that_a_pattern_brought_in_is_excluded_where_its_role_has_no_source(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, monkeypatch, "strategies", {"far": strategy('[Phase("a", "scenes", None)]')})
-    found = plan(strategies=["all"])
+    far = strategy('[Phase("a", "scenes", None)]')
+    install(tmp_path, monkeypatch, "strategies", {"far": far})
+    install(tmp_path / "more", monkeypatch, "datasets", {"town": dataset("red")})
+    install(tmp_path / "yet", monkeypatch, "sources", {"million_aid": SOURCE})
+    asked: dict[str, Any] = {
+        "datasets": ["town"],
+        "data_root": [f"town={tmp_path}"],
+        "sources": ["labelled=demo"],
+    }
+    found = plan(strategies=["all"], **asked)
     assert [each.name for each in found.excluded] == ["far"]
     assert "reads images of the role 'scenes'" in found.excluded[0].reason
-    with pytest.raises(ConfigError, match="default source 'demo' does not serve it"):
-        plan(strategies=["far"])
+    with pytest.raises(ConfigError, match="default source 'million-aid' does not serve it"):
+        plan(strategies=["far"], **asked)
+
+
+def test_arm_that_a_pattern_brought_in_is_excluded_where_the_default_source_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "datasets", {"town": dataset("red")})
+    install(tmp_path / "more", monkeypatch, "sources", {"imagenet_1k": SOURCE})
+    found = plan(strategies=["all"], datasets=["town"], data_root=[f"town={tmp_path}"])
+    assert [each.name for each in found.excluded] == ["generalised", "imagenet"]
+    assert found.excluded[0].reason == (
+        "no folder is known for 'imagenet-1k'; it serves the role 'labelled': put it into "
+        "$GPBENCH_DATA/imagenet-1k, or name its folder: "
+        "--source 'labelled=imagenet-1k[root=DIR]'"
+    )
+    assert {item.arm for item in found.items} == {"scratch"}
 
 
 def test_nothing_left_says_what_was_left_out_and_why(
@@ -367,7 +392,9 @@ def test_files_that_are_not_as_declared_are_an_error_for_plan_too(
     (tmp_path / "train").mkdir()
     (tmp_path / "train" / "gone.png").symlink_to(tmp_path / "nothing")
     with pytest.raises(DataError, match=r"train/gone.png cannot be read: No such file"):
-        plan(datasets=["town"], data_root=[f"town={tmp_path}"], sources=["demo"], require_data=False)
+        plan(
+            datasets=["town"], data_root=[f"town={tmp_path}"], sources=["demo"], require_data=False
+        )
 
 
 def test_two_datasets_of_one_name_are_refused(
@@ -399,28 +426,35 @@ def test_card_s_content_and_not_its_path_enters_the_key(
     assert not keys[0] & keys[2]
 
 
-@pytest.mark.parametrize(
-    ("sources", "message"),
-    [
-        (
-            ["demo", "folder[root=/x]"],
-            "demo and folder both serve the role 'labelled': say which, --source labelled=demo",
-        ),
-        (
-            ["unlabelled=demo,labelled=demo,scenes=demo"],
-            "unknown role of source 'demo' 'scenes'.",
-        ),
-    ],
-)
-def test_sources_that_cannot_serve_are_refused(sources: list[str], message: str) -> None:
-    with pytest.raises(GpbenchError) as caught:
-        plan(sources=sources)
-    assert str(caught.value).startswith(message)
+def test_two_sources_for_one_role_are_refused() -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(sources=["demo", "folder[root=/x]"])
+    assert str(caught.value) == (
+        "demo and folder both serve the role 'labelled': say which, --source labelled=demo"
+    )
+
+
+def test_source_with_a_role_comes_before_one_without() -> None:
+    (spec,) = pretrainings(plan(sources=["folder[root=/x]", "labelled=demo"]))
+    assert [each.source.name for each in spec.sources] == ["demo"]
+
+
+def test_source_that_does_not_offer_the_role_it_is_named_for_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(tmp_path, monkeypatch, "sources", {"pics": SOURCE})
+    with pytest.raises(UnknownNameError) as caught:
+        plan(sources=["scenes=pics"])
+    assert str(caught.value) == (
+        "unknown role of source 'pics' 'scenes'. Known: labelled, unlabelled."
+    )
 
 
 def test_backbone_that_is_gone_since_the_experiment_was_made_is_refused() -> None:
-    with pytest.raises(UnknownNameError, match="unknown backbone 'test_convnxt3'. Did you mean"):
-        plan(backbones=["test_convnxt3"])
+    experiment = plan(backbones=["test_vit"]).experiment
+    catalog = BackboneCatalog(frozenset({"test_vit2"}))
+    with pytest.raises(UnknownNameError, match=r"unknown backbone 'test_vit'\. Did you mean"):
+        build_plan(experiment, catalog, require_data=True)
 
 
 def test_isotropic_backbone_is_planned_like_any_other() -> None:

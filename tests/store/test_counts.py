@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ matrices = st.integers(1, 6).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(matrices)
 def test_counts_come_back_to_the_bit(counts: NDArray[np.int64]) -> None:
     back = unpack([pack(one) for one in counts], counts.shape[1])
@@ -28,6 +29,7 @@ def test_counts_come_back_to_the_bit(counts: NDArray[np.int64]) -> None:
     np.testing.assert_array_equal(back, counts)
 
 
+@settings(deadline=None)
 @given(matrices)
 def test_bytes_do_not_depend_on_memory_layout(counts: NDArray[np.int64]) -> None:
     assert pack(np.asfortranarray(counts[0])) == pack(counts[0].copy())
@@ -84,5 +86,30 @@ def test_missing_cut_and_pickled_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be read"):
         read_scored(tmp_path, SCORED, NAMES)
     np.savez(path, images=np.array(NAMES), counts=np.array([{}], dtype=object))
+    with pytest.raises(StoreError, match="cannot be read"):
+        read_scored(tmp_path, SCORED, NAMES)
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_damaged_file_gives_the_same_counts_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("damaged", numbered=True)
+    path = folder / SCORED.path
+    np.savez_compressed(path, images=np.array(NAMES), counts=COUNTS)
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= data.draw(st.integers(1, 255))
+    path.write_bytes(content)
+    try:
+        found = unpack(read_scored(folder, SCORED, NAMES).packed, 3)
+    except StoreError:
+        return
+    np.testing.assert_array_equal(found, COUNTS)
+
+
+def test_single_array_in_place_of_the_two_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / SCORED.path).open("wb") as file:
+        np.save(file, COUNTS)
     with pytest.raises(StoreError, match="cannot be read"):
         read_scored(tmp_path, SCORED, NAMES)

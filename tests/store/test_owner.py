@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -36,7 +37,8 @@ def test_killed_process_is_gone_even_before_its_parent_notices() -> None:
     assert child.stdout is not None
     child.stdout.readline()
     me = Owner.current()
-    started = int(open(f"/proc/{child.pid}/stat").read().rpartition(")")[2].split()[19])  # noqa: PTH123, SIM115  one line
+    stat = Path(f"/proc/{child.pid}/stat").read_text()
+    started = int(stat.rpartition(")")[2].split()[19])
     owner = replace(me, pid=child.pid, started=started)
     assert owner.presence() == "alive"
     child.kill()

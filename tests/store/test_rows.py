@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpbench.core.recipe import FinetuneRecipe, Optimisation, PretrainRecipe, Recipe
@@ -27,6 +27,7 @@ recipes = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     recipes,
     st.frozensets(st.text(max_size=5), max_size=3),

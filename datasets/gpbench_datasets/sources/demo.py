@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gpbench.api import DataError, Role, SourceImage, SourceInfo, SourceRef, derive_seed
-from gpbench_datasets._canvas import Canvas, ground, noise_field, stroke
+from gpbench_datasets._canvas import Canvas, Values, ground, stroke
 from gpbench_datasets._colours import HABIT, habitual
 from gpbench_datasets._shapes import SHAPES, TURNS, UPRIGHT, sprite
 
@@ -21,8 +21,7 @@ UNLABELLED = 800
 
 @dataclass(frozen=True)
 class Scene:
-    """A kind of place: the colour of its ground, and which things lie there (the more often named,
-    the more of them)."""
+    """A kind of place. The more often a thing is named, the more of it lies there."""
 
     ground: tuple[int, int, int]
     things: tuple[str, ...]
@@ -94,7 +93,7 @@ def _place(scene: Scene, rng: np.random.Generator) -> SourceImage:
     _cover_ground(canvas, scene.ground + rng.normal(0, 10, 3), rng)
     heading = int(rng.integers(TURNS))
     if scene.road:
-        _, across = canvas.across(*rng.uniform(10, 54, 2), heading)
+        _, across = canvas.across(rng.uniform(10, 54, 2), heading)
         canvas.fill(stroke(across, 9), (88, 88, 92))
         canvas.fill(stroke(across, 1), (190, 190, 180))
     for _ in range(rng.integers(6, 11)):
@@ -109,11 +108,7 @@ def _place(scene: Scene, rng: np.random.Generator) -> SourceImage:
     return canvas.finished(rng, noise=5)[0]
 
 
-def _cover_ground(
-    canvas: Canvas,
-    colour: np.ndarray[tuple[int, ...], np.dtype[np.float64]],
-    rng: np.random.Generator,
-) -> None:
+def _cover_ground(canvas: Canvas, colour: Values, rng: np.random.Generator) -> None:
     everywhere = np.ones((SIDE_PX, SIDE_PX), dtype=bool)
     canvas.fill(everywhere, colour)
     canvas.ripple(everywhere, ground(rng, SIDE_PX, 3), 0.3)
