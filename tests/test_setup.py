@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -121,3 +122,11 @@ def test_set_up_that_broke_off_is_redone_from_an_empty_folder(checkout: Checkout
     assert checkout.make().returncode == 0
     assert not half.exists()
     assert {path.name for path in (checkout.folder / ".venv").iterdir()} == {"bin", "ready"}
+
+
+def test_oldest_python_is_the_one_that_the_package_asks_for() -> None:
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert (
+        f"sys.version_info < ({asked.removeprefix('>=').replace('.', ', ')})"
+        in (ROOT / "Makefile").read_text()
+    )

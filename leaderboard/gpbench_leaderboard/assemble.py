@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from gpbench import __version__
 from gpbench.compare.comparison import Comparison
+from gpbench.core.stage import SourceSpec
 from gpbench.store import Result, StoredExperiment
 from gpbench_leaderboard.arms import arms, strategy_cards
 from gpbench_leaderboard.classes import class_tables
@@ -21,6 +22,7 @@ from gpbench_leaderboard.verdicts import verdicts
 def assemble(
     stored: StoredExperiment,
     results: Sequence[Result],
+    sources: Sequence[SourceSpec],
     comparison: Comparison | str,
     references: Sequence[Reference],
 ) -> Page:
@@ -36,7 +38,7 @@ def assemble(
         title=stored.name,
         question=question(len(stored.strategies), len(stored.datasets)),
         banners=banners(stored),
-        facts=run_facts(stored, [result.environment for result in finished]),
+        facts=run_facts(stored, sources, [result.environment for result in finished]),
         verdicts=verdicts(comparison, shown),
         columns=columns(stored.datasets, cells),
         scores=score_rows(stored.datasets, cells, shown) if finished else (),

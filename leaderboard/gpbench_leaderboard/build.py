@@ -14,6 +14,7 @@ from gpbench.compare.comparison import Comparison, Request
 from gpbench.compare.stored import study_of
 from gpbench.compare.study import Study
 from gpbench.core.errors import ComparisonError, ConfigError
+from gpbench.core.stage import PretrainSpec, SourceSpec
 from gpbench.store import Result, Store, StoredExperiment
 from gpbench_leaderboard.assemble import assemble
 from gpbench_leaderboard.downloads import results_csv, results_json
@@ -39,22 +40,36 @@ def build_site(
     """
     if include_images:
         raise ConfigError("--include-images is not there yet: the site shows no pictures")
-    contents = site_files(store.experiment(experiment_name), store.results(experiment_name))
+    stored, results = store.experiment(experiment_name), store.results(experiment_name)
+    contents = site_files(stored, results, sources_read(store, results))
     with swapped_in(output, FILES) as folder:
         for name, text in contents.items():
             (folder / name).write_text(text, encoding="utf-8", newline="\n")
     return output / INDEX
 
 
-def site_files(stored: StoredExperiment, results: Sequence[Result]) -> dict[str, str]:
-    """Return the files of a site by name."""
+def sources_read(store: Store, results: Sequence[Result]) -> tuple[SourceSpec, ...]:
+    """Return the pre-training images behind the results, phases before the last ones too."""
+    found: dict[tuple[str, str], SourceSpec] = {}
+    keys = {result.pretrain_key for result in results if result.pretrain_key}
+    while keys:
+        specs = [s for s in store.specs(keys).values() if isinstance(s, PretrainSpec)]
+        found |= {(s.source.name, s.role): s for spec in specs for s in spec.sources}
+        keys = {spec.parent for spec in specs if spec.parent}
+    return tuple(found[key] for key in sorted(found))
+
+
+def site_files(
+    stored: StoredExperiment, results: Sequence[Result], sources: Sequence[SourceSpec]
+) -> dict[str, str]:
+    """Return the files of a site by name; `sources` are what was read for pre-training."""
     study = study_of(stored, results)
     compared = comparison_of(study)
     comparison = None if isinstance(compared, str) else compared
     references = read_references()
     style = files("gpbench_leaderboard") / "assets" / STYLE
     return {
-        INDEX: render(assemble(stored, results, compared, references)),
+        INDEX: render(assemble(stored, results, sources, compared, references)),
         STYLE: style.read_text(encoding="utf-8"),
         TABLE: results_csv(study),
         DOCUMENT: results_json(stored, results, comparison, references),

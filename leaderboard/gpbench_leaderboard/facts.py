@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from gpbench.core.plan import DatasetFacts, SourceChoice
+from gpbench.core.plan import DatasetFacts
 from gpbench.core.recipe import FinetuneRecipe, Optimisation, PretrainRecipe, Recipe
+from gpbench.core.stage import SourceSpec
 from gpbench.store import StoredExperiment
 from gpbench_leaderboard.page import Banner, Fact
 
@@ -37,16 +38,18 @@ def banners(stored: StoredExperiment) -> tuple[Banner, ...]:
 
 
 def run_facts(
-    stored: StoredExperiment, environments: Sequence[Mapping[str, str]]
+    stored: StoredExperiment,
+    sources: Iterable[SourceSpec],
+    environments: Sequence[Mapping[str, str]],
 ) -> tuple[Fact, ...]:
-    """Return the lines of "what was run"; `environments` are those of the finished fine-tunings."""
+    """Return the lines of "what was run"; `environments` are those of finished fine-tunings."""
     experiment = stored.experiment
     recipe = experiment.recipe
     facts = [
         Fact("Experiment", (stored.name,)),
         Fact("First planned", (date(stored.created_at),)),
         Fact("Backbones" if len(experiment.backbones) > 1 else "Backbone", experiment.backbones),
-        Fact("Pre-training images", tuple(map(_source, experiment.sources))),
+        Fact("Pre-training images", tuple(f"{s.source.name} ({s.role})" for s in sources)),
         Fact("Seeds", (_seeds(experiment.pretrain_seeds, experiment.seeds),)),
         Fact("Labels used", tuple(f"{f * 100:g} %" for f in experiment.label_fractions)),
         Fact("Recipe", (f"{recipe.name}: {_numerics(recipe)}",)),
@@ -117,10 +120,6 @@ def _synthetic(datasets: Sequence[DatasetFacts]) -> Iterable[Banner]:
             "Partly synthetic data.",
             f"Drawn by a program, and no evidence about real images: {', '.join(made)}.",
         )
-
-
-def _source(choice: SourceChoice) -> str:
-    return f"{choice.name} ({choice.role})" if choice.role else choice.name
 
 
 def _seeds(pretrain: Sequence[int], finetune: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import pytest
 from gpbench.cli.listing import dotted, parameters, text
 from tests.cli.conftest import Command
 
+JSON_PAGE = Path(__file__).parents[2] / "docs" / "json.md"
 BROKEN = '"""A strategy whose library is not there."""\nimport no_such_library\n'
 NEEDY = '''"""A strategy that must be told its share."""
 from dataclasses import dataclass
@@ -253,3 +255,20 @@ def test_value_is_shown_in_words(value: object, shown_as: str) -> None:
 
 def test_nested_values_have_dotted_names() -> None:
     assert dotted({"a": 1, "b": {"c": {"d": 2}}}) == {"a": 1, "b.c.d": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("strategies", "imagenet"),
+        ("datasets", "demo-isaid"),
+        ("sources", "demo"),
+        ("recipes", "demo"),
+    ],
+)
+def test_every_field_is_documented(kind: str, name: str, gpbench: Command) -> None:
+    (row,) = (
+        line for line in JSON_PAGE.read_text().splitlines() if f"| `gpbench.{kind}/1` |" in line
+    )
+    fields = set(shown(gpbench, kind, name)) - {"name", "summary"}
+    assert {field for field in fields if not re.search(rf"\b{field}\b", row)} == set()

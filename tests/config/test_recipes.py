@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpbench.config.recipes import (
@@ -75,6 +75,7 @@ def test_unknown_recipe_gets_the_nearest() -> None:
         load_recipe("papr")
 
 
+@settings(deadline=None)
 @given(trees, trees)
 def test_merging_twice_is_merging_once(base: dict[str, object], changes: dict[str, object]) -> None:
     once = merge(base, changes)

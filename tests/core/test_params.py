@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpbench.core.errors import ConfigError, ContractError, InvalidValueError, UnknownNameError
@@ -105,6 +105,7 @@ def test_plain_values_are_what_json_holds() -> None:
     }  # fmt: skip
 
 
+@settings(deadline=None)
 @given(
     st.builds(
         Params,

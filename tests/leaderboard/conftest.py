@@ -8,7 +8,7 @@ import pytest
 
 from gpbench_leaderboard.build import build_site, site_files
 from tests.leaderboard.document import Element, parsed
-from tests.leaderboard.sites import World, made, results, stored
+from tests.leaderboard.sites import SOURCES, World, made, results, stored
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +27,7 @@ def page(site: Path) -> Element:
 
 def files_of(world: World) -> dict[str, str]:
     """Return the files of the site of a world."""
-    return site_files(stored(world), results(world))
+    return site_files(stored(world), results(world), SOURCES)
 
 
 def page_of(world: World) -> Element:

@@ -51,6 +51,7 @@ ENVIRONMENT = {
     "worker_pid": "424242",
     "host": "node17.cluster",
 }
+SOURCES = (SourceSpec("labelled", PluginSpec("shapes", 1), "0" * 64),)
 IMAGES = (ImageFacts("a.png", "north"), ImageFacts("b.png", "south"))
 
 Place = tuple[str, str, int]
@@ -191,9 +192,8 @@ def _add(items: list[PlanItem], world: World, arm: str, backbone: str, seed: int
     parent: str | None = None
     needs: tuple[int, ...] = ()
     if arm != SCRATCH:
-        sources = (SourceSpec("labelled", PluginSpec("shapes", 1), "0" * 64),)
         spec = PretrainSpec(
-            plugin(arm), "first", 0, backbone, 2, sources, RECIPE.pretrain, NUMERICS, seed
+            plugin(arm), "first", 0, backbone, 2, SOURCES, RECIPE.pretrain, NUMERICS, seed
         )
         parent, needs = spec.key, (len(items),)
         items.append(

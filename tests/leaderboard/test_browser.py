@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from gpbench_leaderboard.build import site_files
 from tests.leaderboard.browser import Tab, opened
-from tests.leaderboard.sites import World, results, stored
+from tests.leaderboard.conftest import files_of
+from tests.leaderboard.sites import World
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ def test_long_names_do_not_widen_the_page(tab: Tab, tmp_path: Path) -> None:
         classes=(long, "b", "c"),
         synthetic=frozenset({long}),
     )
-    for name, text in site_files(stored(world), results(world)).items():
+    for name, text in files_of(world).items():
         (tmp_path / name).write_text(text)
     resize(tab, 360)
     tab.visit((tmp_path / "index.html").as_uri())

@@ -47,8 +47,9 @@ def test_an_absent_class_counts_as_zero_only_where_the_protocol_says_so() -> Non
     assert scores.accuracy == pytest.approx(7 / 10)
 
 
-def test_a_class_that_is_only_predicted_has_iou_zero_and_no_recall() -> None:
-    scores = score(np.array([[3, 1], [0, 0]]), ("road", "roof"))
+@pytest.mark.parametrize("absent", ["drop", "zero"])
+def test_a_class_that_is_only_predicted_has_iou_zero_and_no_recall(absent: Any) -> None:
+    scores = score(np.array([[3, 1], [0, 0]]), ("road", "roof"), absent=absent)
     assert scores.iou.tolist() == [0.75, 0.0]
     assert scores.precision.tolist() == [1.0, 0.0]
     np.testing.assert_array_equal(scores.recall, [0.75, np.nan])

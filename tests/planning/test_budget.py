@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpbench.config.arms import Arm, ArmPart, parse_arm
@@ -48,6 +48,7 @@ def test_steps_are_split_without_losing_one() -> None:
 
 
 @pytest.mark.usefixtures("_two")
+@settings(deadline=None)
 @given(st.integers(8, 10**6))
 def test_steps_of_all_phases_add_up(total: int) -> None:
     recipe = PretrainRecipe(batch=4, crop_px=8, steps=total)
