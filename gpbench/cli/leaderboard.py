@@ -10,7 +10,7 @@ import typer
 from gpbench.cli import options
 from gpbench.core.errors import ConfigError
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 
 @app.callback()
@@ -29,7 +29,7 @@ def build(
     experiment: options.ExperimentName = None,
     include_images: Annotated[
         bool,
-        typer.Option("--include-images", help="Show images of others too: for a private site."),
+        typer.Option("--include-images", help="Show images of others too (not there yet)."),
     ] = False,
     verbose: options.Verbose = 0,
     debug: options.Debug = False,

@@ -72,6 +72,8 @@ def build_plan(
     arms = _with_sources(arms, resolved, experiment, excluded, demo=demo)
     sources, arms = _sources(arms, resolved, experiment, excluded, require_data=require_data)
     _check_left(arms, datasets, excluded)
+    if require_data:
+        _check_counted(experiment, arms, datasets)
     setting = Setting(experiment.recipe, sources)
     items = plan_items(experiment, arms, datasets, setting)
     if experiment.limit is not None:
@@ -216,6 +218,26 @@ def _check_left(
             ]
         )
     )
+
+
+def _check_counted(
+    experiment: Experiment, arms: Sequence[Arm], datasets: Sequence[PlannedDataset]
+) -> None:
+    """Check that budgets in epochs of a dataset can be turned into steps."""
+    recipe = experiment.recipe
+    reads_target = any(
+        "target-train" in phase.roles for arm in arms for part in arm.parts for phase in part.phases
+    )
+    for part, epochs, counts in (
+        ("pretrain", recipe.pretrain.epochs, reads_target),
+        ("finetune", recipe.finetune.epochs, True),
+    ):
+        for dataset in datasets:
+            if epochs is not None and counts and dataset.tiles is None:
+                raise ConfigError(
+                    f"{part}.epochs = {epochs:g} cannot be turned into steps: the tiles of "
+                    f"'{dataset.name}' are not counted; give {part}.steps"
+                )
 
 
 def _images(items: Sequence[PlanItem], kind: Kind) -> int:

@@ -20,7 +20,7 @@ from gpbench.core.errors import DataError, MissingExtraError
 
 TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_COLOUR_TYPES = (2, 4, 6)
+PNG_COLOUR_TYPES = (b"\2", b"\4", b"\6")
 """More than one channel: Pillow reads these at 16 bits as 8 bits, and says nothing."""
 PIXEL_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I", "F")
 KEPT_DTYPES = ("uint8", "uint16", "float32")
@@ -137,7 +137,8 @@ def _plain_mode(picture: Image.Image) -> str:
 
 
 def _is_deep_colour_png(head: bytes) -> bool:
-    return head.startswith(PNG_SIGNATURE) and head[24] == 16 and head[25] in PNG_COLOUR_TYPES
+    bits, colour_type = head[24:25], head[25:26]
+    return head.startswith(PNG_SIGNATURE) and bits == b"\x10" and colour_type in PNG_COLOUR_TYPES
 
 
 def _deep_colour_png(path: Path) -> NDArray[Any]:

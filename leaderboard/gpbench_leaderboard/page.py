@@ -96,8 +96,8 @@ class Column:
     synthetic: bool
     majority: float | None
     """Score of always predicting the commonest class."""
-    axis: tuple[float, float]
-    """Ends of the strips' common axis."""
+    axis: tuple[float, float] | None
+    """Ends of the strips' common axis; None where nothing is finished."""
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def columns(datasets: Sequence[DatasetFacts], cells: Cells) -> tuple[Column, ...
                 protocol=f"{protocol.name}/{protocol.version}",
                 synthetic=info.synthetic,
                 majority=majority(facts.spec, cells[facts.name]),
-                axis=(axis.low, axis.high),
+                axis=(axis.low, axis.high) if _finished(cells[facts.name]) else None,
             )
         )
     return tuple(found)
@@ -139,9 +139,7 @@ def failures(found: Iterable[Scored]) -> tuple[str, ...]:
 
 def axis_of(cells: Mapping[Place, Sequence[Scored]]) -> Axis:
     """Return the axis that all strips of a dataset share."""
-    return value_axis(
-        entry.value for found in cells.values() for entry in found if entry.value is not None
-    )
+    return value_axis(_finished(cells))
 
 
 def majority(spec: DatasetSpec, cells: Mapping[Place, Sequence[Scored]]) -> float | None:
@@ -180,3 +178,7 @@ def _ending(result: Result) -> str:
     if result.status in (None, "ok"):
         return "not run yet" if result.state in ("pending", "blocked") else result.state
     return str(result.status)
+
+
+def _finished(cells: Mapping[Place, Sequence[Scored]]) -> list[float]:
+    return [e.value for found in cells.values() for e in found if e.value is not None]

@@ -201,6 +201,12 @@ def test_the_seed_and_hash_come_from_the_data_alone() -> None:
     assert compare(suite(), Request(rng_seed=7)).rng_seed == 7
 
 
+def test_the_machine_is_no_part_of_the_data() -> None:
+    study = suite()
+    runs = tuple(replace(run, environment={"device": "cpu"}) for run in study.runs)
+    assert replace(study, runs=runs).data_hash == study.data_hash
+
+
 def test_per_dataset_means_are_those_of_the_end_to_end_case() -> None:
     case = oracle("33_end_to_end_dataset_level")
     arms, names = case["inputs"]["strategies"], case["inputs"]["datasets"]

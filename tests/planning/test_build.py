@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gpbench import registry
 from gpbench.config import config_folder
 from gpbench.core.errors import (
     ConfigError,
@@ -250,6 +251,29 @@ def test_phase_with_two_roles_reads_both_sources(
         ("labelled", "demo"), ("unlabelled", "pics")
     ]  # fmt: skip
     assert found.images["pretrain"] == 200 * 32 * 2
+
+
+# --- epochs ---
+
+
+def test_epochs_of_a_source_become_steps() -> None:
+    (spec,) = pretrainings(plan(set=["pretrain.epochs=2"]))
+    images = len(registry.load("sources", "demo").images(Path(), "labelled"))
+    assert spec.recipe.steps == round(2 * images / 32)
+    assert spec.recipe.epochs is None
+
+
+def test_epochs_of_a_dataset_need_its_tiles_counted() -> None:
+    asked: dict[str, Any] = {"set": ["finetune.epochs=2"]}
+    (spec,) = finetunings(plan(training_tiles={"demo-isaid": 320}, label_fraction="0.5", **asked))
+    assert (spec.recipe.steps, spec.recipe.epochs) == (20, None)
+    assert finetunings(plan(require_data=False, **asked)) == []
+    with pytest.raises(ConfigError) as caught:
+        plan(**asked)
+    assert str(caught.value) == (
+        "finetune.epochs = 2 cannot be turned into steps: the tiles of 'demo-isaid' are not "
+        "counted; give finetune.steps"
+    )
 
 
 # --- bands ---
