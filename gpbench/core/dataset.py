@@ -78,7 +78,7 @@ class Protocol:
     stride_px: int
     excluded: tuple[str, ...] = ()
     absent: Literal["drop", "zero"] = "drop"
-    """A scored class without a pixel in labels and predictions is left out of the mean, or is 0."""
+    """A scored class without a pixel in the test labels is left out of the mean, or counts as 0."""
 
     def __post_init__(self) -> None:
         if self.tile_px < 1 or not 1 <= self.stride_px <= self.tile_px:

@@ -19,8 +19,9 @@ Absent = Literal["drop", "zero"]
 class Scores:
     """Fractions in [0, 1]; arrays are (C,), NaN for excluded classes and where a divisor is 0.
 
-    A class in neither labels nor predictions is absent: NaN everywhere under `drop`, 0 everywhere
-    under `zero`. A class that is only predicted has IoU 0 and no recall; one that is never
+    A class without a pixel in the labels is absent: NaN everywhere under `drop`, 0 everywhere under
+    `zero`, whatever was predicted, so that a test set has the same classes for every model. Unlike
+    here, mmseg counts an absent class as 0 for models that predict it. A class that is never
     predicted has IoU 0 and no precision.
     """
 
@@ -63,9 +64,8 @@ def score(
     iou = _ratio(hit, true + predicted - hit)
     f1 = _ratio(2 * hit, true + predicted)
     precision, recall = _ratio(hit, predicted), _ratio(hit, true)
-    if absent == "zero":
-        for values in (iou, f1, precision, recall):
-            values[kept & (true + predicted == 0)] = 0.0
+    for values in (iou, f1, precision, recall):
+        values[kept & (true == 0)] = np.nan if absent == "drop" else 0.0
     return Scores(
         classes=tuple(classes),
         iou=iou,
