@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 SAMPLES_VARIABLE = "GPBENCH_SAMPLES"
 LOOPBACK = ("127.", "::1", "localhost")
@@ -28,6 +29,9 @@ def refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(refuse_network)
+
+settings.register_profile("gpbench", deadline=None)  # a busy machine is no failure
+settings.load_profile("gpbench")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

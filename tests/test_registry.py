@@ -51,9 +51,8 @@ def test_third_party_plugin_is_found_by_module_and_by_attribute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     package = install(tmp_path, monkeypatch, "strategies", {"calm": STRATEGY, "wild": STRATEGY})
-    install(
-        tmp_path / "more", monkeypatch, "sources", {"pics": SOURCE + "\nOTHER = PLUGIN\n"}, ":OTHER"
-    )
+    other = SOURCE.replace("PLUGIN = Fake()", "OTHER = Fake()")
+    install(tmp_path / "more", monkeypatch, "sources", {"pics": other}, ":OTHER")
     calm = find("strategies", "calm")
     assert calm.summary == "A strategy of one phase."
     assert calm.where == f"{package}: {package}.calm"

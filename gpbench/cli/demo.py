@@ -18,7 +18,7 @@ app = typer.Typer()
 @app.command()
 def demo(
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Stages at once.  [all processors]")
+        int | None, typer.Option("--jobs", "-j", help="Stages at once. Default: all processors.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(help="Trial: at most N fine-tunings, in an experiment of its own.")

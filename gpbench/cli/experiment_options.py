@@ -40,7 +40,7 @@ Name = Annotated[
     str | None,
     typer.Option(
         "--experiment",
-        help="Name of the experiment. [the file's stem, else a hash]",
+        help="Name of the experiment. Default: the file's stem, else a hash.",
         show_default=False,
     ),
 ]

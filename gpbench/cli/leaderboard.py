@@ -24,7 +24,7 @@ def build(
     db: options.Db = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder of the site.  [WORKDIR/site]", show_default=False),
+        typer.Option(help="Folder of the site. Default: WORKDIR/site.", show_default=False),
     ] = None,
     experiment: options.ExperimentName = None,
     include_images: Annotated[

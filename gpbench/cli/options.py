@@ -31,7 +31,7 @@ Workdir = Annotated[
 Db = Annotated[
     str | None,
     typer.Option(
-        help="Database file or SQLAlchemy URL. [GPBENCH_DB, else WORKDIR/gpbench.sqlite]",
+        help="Database file or SQLAlchemy URL. Default: GPBENCH_DB, else WORKDIR/gpbench.sqlite.",
         show_default=False,
     ),
 ]
@@ -39,7 +39,9 @@ Format = Annotated[DataFormat, typer.Option("--format", help="How data are print
 ExperimentName = Annotated[
     str | None,
     typer.Option(
-        "--experiment", help="Which experiment. [the only or the last one]", show_default=False
+        "--experiment",
+        help="Which experiment. Default: the only or the last one.",
+        show_default=False,
     ),
 ]
 

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+PIPE_WIDTH = 120
+"""Columns of a table that goes into a file or pipe."""
+
+
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON document on stdout; NaN is refused, so that every reader can parse it."""
     typer.echo(json.dumps(document, indent=2, allow_nan=False))
@@ -22,7 +26,8 @@ def stdout() -> Console:
     """Return a console for data; it honours NO_COLOR and is plain where stdout is no terminal."""
     from rich.console import Console
 
-    return Console(soft_wrap=False)
+    console = Console()
+    return console if console.is_terminal else Console(width=PIPE_WIDTH)
 
 
 def stderr() -> Console:

@@ -112,7 +112,9 @@ def run(
     ),
     jobs: Annotated[
         int | None,
-        typer.Option("--jobs", "-j", help="Stages at once.  [processors / threads of the recipe]"),
+        typer.Option(
+            "--jobs", "-j", help="Stages at once. Default: processors / threads of the recipe."
+        ),
     ] = None,
     workdir: options.Workdir = None,
     db: options.Db = None,

@@ -53,7 +53,7 @@ def notes(study: Study) -> Iterator[str]:
         yield f"synthetic images, made by a program: {', '.join(synthetic)}"
     for arm, parameters in study.assumed.items():
         if parameters and arm in study.arms:
-            yield f"{arm}: {', '.join(parameters)} are our reading, its paper leaves them open"
+            yield f"{arm}: our reading of what its paper leaves open: {', '.join(parameters)}"
     for excluded in study.excluded:
         yield f"excluded: {excluded.name} ({excluded.reason})"
 

@@ -53,8 +53,22 @@ def gpbench(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
 TINY = (
     *("run", "-b", "test_convnext3", "--recipe", "demo", "-y"),
-    *("--set", "pretrain.steps=3", "--set", "pretrain.batch=8", "--set", "pretrain.optim.warmup_steps=0"),
-    *("--set", "finetune.steps=3", "--set", "finetune.batch=4", "--set", "finetune.optim.warmup_steps=0"),
+    *(
+        "--set",
+        "pretrain.steps=3",
+        "--set",
+        "pretrain.batch=8",
+        "--set",
+        "pretrain.optim.warmup_steps=0",
+    ),
+    *(
+        "--set",
+        "finetune.steps=3",
+        "--set",
+        "finetune.batch=4",
+        "--set",
+        "finetune.optim.warmup_steps=0",
+    ),
 )
 """A run of seconds, to which strategies, datasets and seeds are added."""
 

@@ -33,7 +33,12 @@ def test_run_reports_every_finetuning_and_the_same_command_does_nothing(tiny: Co
     assert (document["done"], document["skipped"], document["failed"]) == (6, 0, 0)
     assert len(document["results"]) == 4
     by_arm = {(r["strategy"], r["pretrain_seed"], r["finetune_seed"]) for r in document["results"]}
-    assert by_arm == {("scratch", None, 0), ("scratch", None, 1), ("imagenet", 0, 0), ("imagenet", 1, 0)}
+    assert by_arm == {
+        ("scratch", None, 0),
+        ("scratch", None, 1),
+        ("imagenet", 0, 0),
+        ("imagenet", 1, 0),
+    }
     for result in document["results"]:
         assert 0 <= result["value"] <= 100
         assert 0 < result["majority"] < 100
@@ -55,17 +60,19 @@ def test_force_runs_everything_again_to_the_same_numbers(tiny: Command) -> None:
     assert forced.document["results"] == first.document["results"]
 
 
-def test_arms_share_data_order_and_head_but_not_their_backbone(tiny: Command, tmp_path: Path) -> None:
+def test_arms_share_data_order_and_head_but_not_their_backbone(
+    tiny: Command, tmp_path: Path
+) -> None:
     said = tiny(*ARMS, "-j", "1", *JSON)
-    values = {r["strategy"]: r["value"] for r in said.document["results"] if r["finetune_seed"] == 0}
+    values = {
+        r["strategy"]: r["value"] for r in said.document["results"] if r["finetune_seed"] == 0
+    }
     assert values["scratch"] != values["imagenet"]
     assert len(set(counts_of(tmp_path / "work").values())) == 4
 
 
 @pytest.mark.slow
-def test_jobs_and_loader_workers_do_not_change_a_bit(
-    gpbench: Command, tmp_path: Path
-) -> None:
+def test_jobs_and_loader_workers_do_not_change_a_bit(gpbench: Command, tmp_path: Path) -> None:
     from tests.cli.conftest import TINY
 
     def counted(name: str, *arguments: str) -> dict[str, bytes]:
@@ -112,9 +119,7 @@ def test_status_names_what_failed(tiny: Command, gpbench: Command, tmp_path: Pat
     assert Path(failed["log"]).is_file()
 
 
-def test_lost_weights_are_made_again_when_a_child_needs_them(
-    tiny: Command, tmp_path: Path
-) -> None:
+def test_lost_weights_are_made_again_when_a_child_needs_them(tiny: Command, tmp_path: Path) -> None:
     arms = ("-s", "imagenet", "--pretrain-seeds", "1", "-j", "1", *JSON)
     tiny(*arms, "-d", "demo-isaid")
     shutil.rmtree(tmp_path / "work" / "stages")
@@ -184,7 +189,9 @@ def _plan(said: Said) -> tuple[int, int, int]:
     return stages["total"], stages["done"], stages["todo"]
 
 
-def test_dry_run_is_the_plan_and_runs_nothing(tiny: Command, gpbench: Command, tmp_path: Path) -> None:
+def test_dry_run_is_the_plan_and_runs_nothing(
+    tiny: Command, gpbench: Command, tmp_path: Path
+) -> None:
     from tests.cli.conftest import TINY
 
     said = tiny(*ARMS, "--dry-run", *JSON)

@@ -120,7 +120,7 @@ def test_notes_name_synthetic_data_assumptions_and_exclusions() -> None:
     )
     assert compared(study).notes == (
         "synthetic images, made by a program: town",
-        "new: shuffle, probability are our reading, its paper leaves them open",
+        "new: our reading of what its paper leaves open: shuffle, probability",
         "excluded: loveda (no data)",
     )
 

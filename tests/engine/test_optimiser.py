@@ -43,7 +43,9 @@ def test_warm_up_is_linear_and_then_follows_the_polynomial() -> None:
 
 def test_cosine_falls_to_the_least_rate() -> None:
     found = rates(Optimisation(lr=1.0, schedule="cosine", min_lr=0.1), 10)
-    assert found == pytest.approx([0.1 + 0.45 * (1 + math.cos(math.pi * t / 10)) for t in range(10)])
+    assert found == pytest.approx(
+        [0.1 + 0.45 * (1 + math.cos(math.pi * t / 10)) for t in range(10)]
+    )
 
 
 def test_constant_rate_stays_after_its_warm_up() -> None:

@@ -336,6 +336,19 @@ def test_missing_source_leaves_everything_after_it_unprepared_and_counted_once()
         plan(**asked)
 
 
+def test_phase_after_one_without_data_has_no_key_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    later = strategy('[Phase("later", "unlabelled", None)]')
+    install(tmp_path, monkeypatch, "strategies", {"later": later})
+    found = plan(
+        strategies=["imagenet+later"],
+        sources=["labelled=folder[root=/nowhere]", "unlabelled=demo"],
+        require_data=False,
+    )
+    assert [item.key for item in found.items] == [None, None, None]
+
+
 def test_default_source_that_is_not_installed_is_named_with_what_to_do() -> None:
     with pytest.raises(ConfigError) as caught:
         plan(datasets=["demo-isaid", "folder[card=configs/real-run/urban_trees.yaml]"],
@@ -352,9 +365,14 @@ def test_what_a_pattern_brought_in_and_cannot_run_is_excluded_with_the_reason(
 ) -> None:
     install(tmp_path, monkeypatch, "datasets", {"town_a": dataset("red"), "town_b": dataset("red")})
     install(tmp_path / "more", monkeypatch, "strategies", {"broken": "1 / 0"})
-    found = plan(
-        strategies=["all"], datasets=["town-*"], data_root=[f"town-b={tmp_path}"], sources=["demo"]
-    )
+    asked: dict[str, Any] = {
+        "strategies": ["all"],
+        "datasets": ["town-*"],
+        "data_root": [f"town-b={tmp_path}"],
+        "sources": ["demo"],
+    }
+    found = plan(**asked)
+    assert plan(require_data=False, **asked) == found
     assert [each.name for each in found.excluded] == ["broken", "town-a"]
     assert "ZeroDivisionError" in found.excluded[0].reason
     assert found.excluded[1].reason.startswith("no folder is known for 'town-a'; put it into")

@@ -162,7 +162,7 @@ def test_problems_of_all_parts_are_shown_together(tmp_path: Path) -> None:
         splits={"train": {}, "test": {"globb": "*"}},
         protocol={"tile_px": "large", "stride_px": 0},
     )
-    assert ": 7 problems\n" in text
+    assert ": 6 problems\n" in text
     assert "unknown key 'clases'. Did you mean 'classes'?" in text
     assert "unknown key 'splits.test.globb'. Did you mean 'glob'?" in text
     assert "protocol.tile_px = 'large' is not a whole number" in text

@@ -1,0 +1,317 @@
+"""Images and labels described by a card: what is read, and what is refused by name."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import yaml
+from PIL import Image
+
+from gpbench.api import (
+    DataError,
+    DatasetNotFoundError,
+    ImageRef,
+    LabelError,
+    ParametrisedDataset,
+    Split,
+)
+from gpbench_datasets.folder import PLUGIN, FolderDataset, Params
+
+CARD: dict[str, Any] = {
+    "name": "trees",
+    "bands": ["red", "green", "blue"],
+    "classes": ["background", "tree"],
+    "images": {"pattern": "images/{name}.png"},
+    "labels": {"pattern": "../masks/{name}.png"},
+    "splits": {"train": {"list": "train.txt"}, "test": {"glob": "b_*"}},
+    "scene": "^([a-z])_",
+    "protocol": {"tile_px": 8, "stride_px": 8},
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Return a folder of four images 16 x 12, two of place a and two of place b."""
+    root = tmp_path / "data"
+    (root / "images").mkdir(parents=True)
+    (tmp_path / "masks").mkdir()
+    for i, name in enumerate(("a_1", "a_2", "b_1", "b_2")):
+        Image.fromarray(np.full((12, 16, 3), 10 * i, np.uint8)).save(root / f"images/{name}.png")
+        save_label(root, name, np.full((12, 16), i % 2))
+    (root / "train.txt").write_text("a_2\r\n\r\na_1\r\n", encoding="utf-8-sig")
+    return root
+
+
+def save_label(root: Path, name: str, values: Any) -> None:
+    Image.fromarray(np.asarray(values, dtype=np.uint8)).save(root / f"../masks/{name}.png")
+
+
+def made(root: Path, /, **changes: Any) -> FolderDataset:
+    file = root.parent / "card.yaml"
+    file.write_text(yaml.safe_dump({**CARD, **changes}))
+    return PLUGIN.configured(Params(str(file)))[1]
+
+
+def names(dataset: FolderDataset, root: Path, split: Split) -> list[str]:
+    return [ref.name for ref in dataset.images(root, split)]
+
+
+def test_plugin_makes_datasets_from_parameters() -> None:
+    assert isinstance(PLUGIN, ParametrisedDataset)
+
+
+def test_list_file_gives_names_in_its_order(root: Path) -> None:
+    assert names(made(root), root, "train") == ["a_2", "a_1"]
+
+
+def test_pattern_gives_sorted_names(root: Path) -> None:
+    assert names(made(root), root, "test") == ["b_1", "b_2"]
+    splits = {**CARD["splits"], "test": {"regex": "b_[0-9]"}}
+    assert names(made(root, splits=splits), root, "test") == ["b_1", "b_2"]
+
+
+def test_expression_must_match_the_whole_name(root: Path) -> None:
+    splits = {**CARD["splits"], "test": {"regex": "b_"}}
+    with pytest.raises(DatasetNotFoundError, match=r"the split 'test' has no image"):
+        made(root, splits=splits).images(root, "test")
+
+
+def test_split_that_the_card_leaves_out_is_empty(root: Path) -> None:
+    assert names(made(root), root, "val") == []
+
+
+def test_scene_is_the_group_of_the_expression(root: Path) -> None:
+    assert {ref.scene for ref in made(root).images(root, "train")} == {"a"}
+    assert [ref.scene for ref in made(root, scene=None).images(root, "train")] == ["a_2", "a_1"]
+
+
+def test_name_without_a_scene_is_refused(root: Path) -> None:
+    with pytest.raises(DataError, match=r"scene pattern '\^\(x\)' finds nothing .* 'a_2'"):
+        made(root, scene="^(x)").images(root, "train")
+
+
+def test_files_of_an_image_are_named_relative_to_the_root(root: Path) -> None:
+    ref = made(root).images(root, "train")[0]
+    assert ref.files == ("images/a_2.png", "../masks/a_2.png")
+
+
+def test_image_and_label_come_back_as_stored(root: Path) -> None:
+    dataset = made(root)
+    image, label = dataset.read(root, dataset.images(root, "train")[0])
+    assert (image.shape, image.dtype, image.max()) == ((12, 16, 3), np.uint8, 10)
+    assert label is not None
+    assert (label.shape, label.dtype, label.min()) == ((12, 16), np.uint8, 1)
+
+
+def test_names_may_reach_into_sub_folders(root: Path) -> None:
+    for folder in (root / "images", root.parent / "masks"):
+        (folder / "c").mkdir()
+        Image.fromarray(np.zeros((12, 16), np.uint8)).save(folder / "c/9.png")
+    splits = {**CARD["splits"], "test": {"glob": "c/*"}}
+    dataset = made(root, splits=splits, scene=None, bands=["red"])
+    assert names(dataset, root, "test") == ["c/9"]
+    assert dataset.read(root, dataset.images(root, "test")[0])[0].shape == (12, 16, 1)
+    splits["test"] = {"regex": "c/.*"}
+    assert names(made(root, splits=splits, scene=None), root, "test") == ["c/9"]
+
+
+def test_split_may_be_a_folder_above_images_and_labels(tmp_path: Path) -> None:
+    for folder in ("train/rgb", "train/gt", "held/rgb", "held/gt"):
+        (tmp_path / folder).mkdir(parents=True)
+        Image.new("L", (4, 4)).save(tmp_path / folder / "1.png")
+    dataset = made(
+        tmp_path,
+        images={"pattern": "{split}/rgb/{name}.png"},
+        labels={"pattern": "{split}/gt/{name}.png"},
+        splits={"train": {"glob": "*"}, "test": {"glob": "*", "folder": "held"}},
+        bands=["red"],
+        scene=None,
+    )
+    assert names(dataset, tmp_path, "train") == ["train/1"]
+    assert dataset.images(tmp_path, "test")[0].files == ("held/rgb/1.png", "held/gt/1.png")
+
+
+def test_files_of_one_image_are_joined_in_the_order_of_the_card(root: Path) -> None:
+    thermal = np.arange(12 * 16, dtype=np.uint16).reshape(12, 16)
+    tifffile.imwrite(root / "images/a_1_t.tif", thermal)
+    tifffile.imwrite(root / "images/a_2_t.tif", thermal)
+    (root / "images/b_1.png").rename(root / "images/x.png")
+    dataset = made(
+        root,
+        bands=["thermal", "blue"],
+        images=[
+            {"pattern": "images/{name}_t.tif"},
+            {"pattern": "images/{name}.png", "channels": [2]},
+        ],
+        splits={"train": {"glob": "a_2"}, "test": {"glob": "a_1"}},
+    )
+    image, _ = dataset.read(root, dataset.images(root, "train")[0])
+    assert image.dtype == np.uint16
+    np.testing.assert_array_equal(image[:, :, 0], thermal)
+    assert (image[:, :, 1] == 10).all()
+
+
+def test_values_are_mapped_to_classes(root: Path) -> None:
+    save_label(root, "a_1", [[0, 255, 7] * 5 + [0]] * 12)
+    labels = {**CARD["labels"], "values": {0: "background", 255: "tree"}, "ignore": [7]}
+    dataset = made(root, labels=labels)
+    _, label = dataset.read(root, dataset.images(root, "train")[1])
+    assert label is not None
+    assert label[0, :3].tolist() == [0, 1, 255]
+
+
+def test_softened_mask_is_cut(root: Path) -> None:
+    save_label(root, "a_1", [[0, 127, 128, 237, 3] * 3 + [0]] * 12)
+    dataset = made(root, labels={**CARD["labels"], "above": 127, "ignore": [3]})
+    _, label = dataset.read(root, dataset.images(root, "train")[1])
+    assert label is not None
+    assert label[0, :5].tolist() == [0, 0, 1, 1, 255]
+
+
+def test_colours_are_mapped_to_classes(root: Path) -> None:
+    picture = np.zeros((12, 16, 3), dtype=np.uint8)
+    picture[0, 0], picture[0, 1] = (0, 255, 0), (255, 255, 255)
+    Image.fromarray(picture).save(root / "../masks/a_1.png")
+    colours = {"#000000": "background", "#00FF00": "tree"}
+    dataset = made(root, labels={**CARD["labels"], "colours": colours, "ignore": ["#ffffff"]})
+    _, label = dataset.read(root, dataset.images(root, "train")[1])
+    assert label is not None
+    assert label[0, :3].tolist() == [1, 255, 0]
+
+
+def test_label_value_that_is_no_class_is_named(root: Path) -> None:
+    save_label(root, "a_1", np.full((12, 16), 153))
+    dataset = made(root)
+    with pytest.raises(LabelError, match=r"a_1\.png holds label value\(s\) 153; 2 classes"):
+        dataset.read(root, dataset.images(root, "train")[1])
+
+
+def test_wrong_number_of_channels_names_the_file(root: Path) -> None:
+    dataset = made(root, bands=["red", "green", "blue", "nir"])
+    with pytest.raises(DataError, match=r"a_2\.png has 3 channel\(s\); the card names 4 band"):
+        dataset.read(root, dataset.images(root, "train")[0])
+
+
+def test_channel_that_a_file_lacks_names_the_file(root: Path) -> None:
+    images = {**CARD["images"], "channels": [0, 1, 3]}
+    dataset = made(root, images=images)
+    with pytest.raises(DataError, match=r"a_2\.png has 3 channel\(s\); the card takes \[0, 1, 3\]"):
+        dataset.read(root, dataset.images(root, "train")[0])
+
+
+def test_label_of_another_size_names_both_files(root: Path) -> None:
+    save_label(root, "a_1", np.zeros((16, 12)))
+    dataset = made(root)
+    with pytest.raises(DataError, match=r"masks/a_1\.png is 12 x 16 pixels, and .*a_1\.png 16 x 12"):
+        dataset.read(root, dataset.images(root, "train")[1])
+
+
+def test_pixels_that_are_no_numbers_name_the_file(root: Path) -> None:
+    tifffile.imwrite(root / "images/a_1.tif", np.full((12, 16), np.nan, dtype=np.float32))
+    dataset = made(root, bands=["height"], images={"pattern": "images/{name}.tif"})
+    ref = ImageRef("a_1", "a", ("images/a_1.tif", "../masks/a_1.png"))
+    with pytest.raises(DataError, match=r"a_1\.tif holds pixels that are NaN or infinite"):
+        dataset.read(root, ref)
+
+
+def test_name_listed_twice_is_named(root: Path) -> None:
+    (root / "train.txt").write_text("a_1\na_2\na_1\n")
+    with pytest.raises(DataError, match=r"train\.txt lists a_1 more than once"):
+        made(root).images(root, "train")
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_image_in_two_splits_is_named(root: Path, split: Split) -> None:
+    (root / "train.txt").write_text("a_1\nb_2\n")
+    with pytest.raises(DataError, match=r"folder:trees: b_2 in both 'train' and 'test'"):
+        made(root).images(root, split)
+
+
+def test_missing_image_is_named(root: Path) -> None:
+    (root / "images/a_1.png").unlink()
+    with pytest.raises(DataError, match=r"1 image file\(s\) of the split 'train' .*images/a_1\.png"):
+        made(root).images(root, "train")
+
+
+def test_missing_labels_are_named_and_counted(root: Path) -> None:
+    listed = [f"n_{i}" for i in range(9)]
+    (root / "train.txt").write_text("\n".join(listed))
+    for name in listed:
+        Image.new("RGB", (16, 12)).save(root / f"images/{name}.png")
+    with pytest.raises(DataError, match=r"9 label file\(s\) .*n_0\.png.*n_4\.png and 4 more"):
+        made(root).images(root, "train")
+
+
+def test_missing_root_says_how_to_name_it(root: Path) -> None:
+    with pytest.raises(DatasetNotFoundError, match=r"absent; .* --data-root folder:trees=DIR"):
+        made(root).images(root / "absent", "train")
+
+
+def test_missing_list_says_how_to_name_the_root(root: Path) -> None:
+    with pytest.raises(DatasetNotFoundError, match=r"train\.txt is not there; .*folder:trees=DIR"):
+        made(root).images(root / "images", "train")
+
+
+def test_empty_list_is_refused(root: Path) -> None:
+    (root / "train.txt").write_text("\n")
+    with pytest.raises(DatasetNotFoundError, match=r"'train' has no image \(train\.txt\)"):
+        made(root).images(root, "train")
+
+
+def test_root_is_the_cards_folder_unless_the_card_says_otherwise(root: Path) -> None:
+    assert made(root).default_root == root.parent
+    assert names(made(root, root="data"), made(root, root="data").default_root, "test")
+
+
+def test_identity_is_the_content_and_not_the_place_of_the_card(root: Path) -> None:
+    text = yaml.safe_dump(CARD)
+    identities = []
+    for folder in ("here", "there"):
+        file = root / folder / "card.yaml"
+        file.parent.mkdir()
+        file.write_text(text)
+        name, _, identity = PLUGIN.configured(Params(str(file)))
+        assert name == "folder:trees"
+        identities.append(json.dumps(identity))
+    assert identities[0] == identities[1]
+    assert str(root) not in identities[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "counts"),
+    [
+        ({"labels": {**CARD["labels"], "ignore": [1]}}, True),
+        ({"images": {"pattern": "images/{name}.png", "channels": [2, 1, 0]}}, True),
+        ({"classes": ["tree", "background"]}, True),
+        ({"splits": {**CARD["splits"], "test": {"glob": "b_1"}}}, True),
+        ({"title": "Other", "licence": "MIT", "root": "x", "gsd_m": 2.0}, False),
+        ({"protocol": {"tile_px": 4, "stride_px": 4}}, False),  # a spec holds the protocol itself
+    ],
+)
+def test_only_what_decides_pixels_is_identity(
+    root: Path, changes: dict[str, Any], counts: bool
+) -> None:
+    file = root / "card.yaml"
+    identities = []
+    for card in (CARD, {**CARD, **changes}):
+        file.write_text(yaml.safe_dump(card))
+        identities.append(PLUGIN.configured(Params(str(file)))[2])
+    assert (identities[0] != identities[1]) == counts
+
+
+def test_facts_of_the_card_become_info_and_protocol(root: Path) -> None:
+    dataset = made(
+        root,
+        title="Trees",
+        version=3,
+        colours={"tree": "#00ff01", "background": "#102030"},
+        protocol={"tile_px": 8, "stride_px": 4, "metric": "mF1", "excluded": ["background"]},
+    )
+    assert (dataset.info.title, dataset.info.version) == ("Trees", 3)
+    assert dataset.info.colours == ((16, 32, 48), (0, 255, 1))
+    assert (dataset.protocol.metric, dataset.protocol.excluded) == ("mF1", ("background",))
