@@ -15,7 +15,8 @@ from gpbench.core.recipe import Recipe
 RECIPE_FIELDS = ("pretrain", "finetune", "cpu_threads", "precision", "channels_last")
 """What a recipe file holds, and what an experiment file may change of it."""
 
-_EITHER = ("steps", "epochs")
+_EITHER = (("steps", "epochs"), ("warmup_steps", "warmup_share"))
+"""Fields of which one takes the place of the other."""
 
 
 def config_folder() -> Path:
@@ -82,11 +83,13 @@ def changed_recipe(
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return `base` with the fields of `changes` in their place, mappings field by field.
 
-    `steps` takes the place of `epochs`, and `epochs` of `steps`.
+    `steps` takes the place of `epochs`, and `epochs` of `steps`; so for the warm-up.
     """
     merged = dict(base)
-    if any(changes.get(name) is not None for name in _EITHER):
-        merged.update(dict.fromkeys(_EITHER))
+    for pair in _EITHER:
+        if any(changes.get(name) is not None for name in pair):
+            for name in pair:
+                merged.pop(name, None)
     for name, value in changes.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
         merged[name] = merge(merged[name], value) if both else value
@@ -94,7 +97,7 @@ def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _gives_both(changes: Mapping[str, Any]) -> bool:
-    return all(changes.get(name) is not None for name in _EITHER)
+    return all(changes.get(name) is not None for name in _EITHER[0])
 
 
 def _path(name: str) -> Path:

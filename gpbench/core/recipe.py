@@ -23,7 +23,10 @@ Inflate = Literal["repeat", "mean", "zero", "random"]
 
 @dataclass(frozen=True)
 class Optimisation:
-    """Optimiser and schedule, by the names of timm's factories; steps are optimiser updates."""
+    """Optimiser and schedule, by the names of timm's factories; steps are optimiser updates.
+
+    The warm-up is given in steps or as a share of all steps; a spec holds steps.
+    """
 
     optimizer: str = "adamw"
     lr: float = field(default=1e-3, metadata=POSITIVE)
@@ -33,6 +36,7 @@ class Optimisation:
     schedule: Literal["cosine", "poly", "constant"] = "cosine"
     poly_power: float = field(default=1.0, metadata=POSITIVE)
     warmup_steps: int = field(default=0, metadata=NOT_NEGATIVE)
+    warmup_share: float | None = field(default=None, metadata=BELOW_ONE)
     warmup_lr: float = field(default=1e-6, metadata=NOT_NEGATIVE)
     min_lr: float = field(default=0.0, metadata=NOT_NEGATIVE)
     clip_grad: float | None = field(default=None, metadata=POSITIVE)
@@ -40,6 +44,9 @@ class Optimisation:
 
     def __post_init__(self) -> None:
         check_ranges(self)
+        if self.warmup_steps and self.warmup_share is not None:
+            both = (self.warmup_steps, self.warmup_share)
+            raise InvalidValueError("warmup_steps, warmup_share", both, "one of the two")
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,14 @@ def _checked(recipe: R, steps: int | None, part: str, whose: str) -> R:
         return recipe
     if steps < 1:
         raise ConfigError(f"{whose} gets no step of {part}'s budget: raise the budget or its share")
-    if recipe.optim.warmup_steps >= steps:
+    optim = recipe.optim
+    if optim.warmup_share is not None:
+        warmup = round(steps * optim.warmup_share)
+        optim = dataclasses.replace(optim, warmup_steps=warmup, warmup_share=None)
+    if optim.warmup_steps >= steps:
         raise InvalidValueError(
             f"{part}.optim.warmup_steps",
-            recipe.optim.warmup_steps,
+            optim.warmup_steps,
             f"fewer than the {steps} steps of {whose}; --set {part}.optim.warmup_steps=0 is none",
         )
-    return dataclasses.replace(recipe, steps=steps, epochs=None)
+    return dataclasses.replace(recipe, steps=steps, epochs=None, optim=optim)

@@ -145,7 +145,7 @@ def test_weights_are_dropped_when_nobody_keeps_them(tiny: Command, tmp_path: Pat
         (("-s", "imagenet[inflat=mean]", "-d", "demo-isaid"), "Did you mean 'inflate'?"),
         (("-s", "imagenet[inflate=most]", "-d", "demo-isaid"), "repeat"),
         (("-s", "scratch", "-d", "demo-isaid", "--recipe", "dmo"), "Did you mean 'demo'?"),
-        (("-s", "scratch", "-d", "demo-isaid", "--set", "finetune.stps=3"), "Did you mean 'steps'?"),
+        (("-s", "scratch", "-d", "demo-isaid", "--set", "finetune.stps=3"), "mean 'steps'?"),
         (("-s", "scratch", "-d", "demo-isaid", "--set", "finetune.batch=0"), "more than 0"),
         (("-s", "scratch", "-d", "demo-isaid", "--set", "finetune.batch=x"), "finetune.batch"),
         (("-s", "scratch", "-d", "demo-isaid", "--seeds", "0"), "seeds"),

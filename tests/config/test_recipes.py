@@ -14,6 +14,7 @@ from gpbench.config.recipes import (
     recipe_summary,
 )
 from gpbench.core.errors import ConfigError, UnknownNameError
+from gpbench.planning.budget import finetune_recipe
 
 trees = st.recursive(
     st.integers(), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
@@ -36,7 +37,8 @@ def test_paper_is_what_the_papers_say() -> None:
     assert (finetune.head, finetune.head_channels) == ("UPerHead", 512)
     assert (finetune.auxiliary, finetune.auxiliary_channels) == (0.4, 256)
     assert (finetune.optim.lr, finetune.optim.weight_decay) == (6e-5, 0.01)
-    assert (finetune.optim.schedule, finetune.optim.warmup_steps) == ("poly", 1500)
+    assert (finetune.optim.schedule, finetune.optim.poly_power) == ("poly", 1.0)
+    assert finetune_recipe(finetune, None, 1.0).optim.warmup_steps == 1500
 
 
 def test_every_value_of_the_paper_recipe_names_its_source() -> None:
@@ -60,6 +62,13 @@ def test_steps_take_the_place_of_epochs_and_epochs_of_steps() -> None:
     assert (paper.steps, paper.epochs) == (7, None)
     demo = load_recipe("demo", {"pretrain": {"epochs": 2}}).pretrain
     assert (demo.steps, demo.epochs) == (None, 2.0)
+
+
+def test_warm_up_in_steps_takes_the_place_of_one_by_share() -> None:
+    optim = load_recipe("paper", {"finetune": {"optim": {"warmup_steps": 3}}}).finetune.optim
+    assert (optim.warmup_steps, optim.warmup_share) == (3, None)
+    with pytest.raises(ConfigError, match="one of the two"):
+        load_recipe("demo", {"pretrain": {"optim": {"warmup_steps": 3, "warmup_share": 0.1}}})
 
 
 def test_steps_and_epochs_together_are_refused() -> None:

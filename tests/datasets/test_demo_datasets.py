@@ -20,7 +20,7 @@ from gpbench_datasets._colours import SOURCE_COLOURS
 from gpbench_datasets._procedural import Procedural
 
 NOWHERE = Path("/nowhere")
-DATASETS = {
+DATASETS: dict[str, Procedural] = {
     module.PLUGIN.name: module.PLUGIN
     for module in (demo_isaid, demo_mfnet, demo_pst900, demo_potsdam)
 }
@@ -42,7 +42,7 @@ def content(name: str, split: Any) -> list[tuple[ImageRef, NDArray[Any], NDArray
 
 @pytest.fixture(params=DATASETS)
 def plugin(request: pytest.FixtureRequest) -> Procedural:
-    return DATASETS[request.param]
+    return DATASETS[str(request.param)]
 
 
 def test_images_and_labels_have_the_declared_form(plugin: Procedural) -> None:
@@ -50,7 +50,8 @@ def test_images_and_labels_have_the_declared_form(plugin: Procedural) -> None:
         for _, image, label in content(plugin.name, split):
             assert image.shape == (128, 128, len(plugin.info.bands))
             assert image.dtype == DTYPES.get(plugin.name, np.uint8)
-            assert (label.shape, label.dtype) == ((128, 128), np.uint8)
+            assert label.shape == (128, 128)
+            assert label.dtype == np.uint8
             assert label.max() < len(plugin.info.classes)
 
 
@@ -168,7 +169,12 @@ def recall_by_pixel(name: str, bands: slice) -> float:
     """Return the mean recall of a linear classifier that sees single pixels of some bands."""
     train, test = (
         (
-            np.concatenate([image[::3, ::3, bands].reshape(-1, image[0, 0, bands].size) for _, image, _ in found]),
+            np.concatenate(
+                [
+                    image[::3, ::3, bands].reshape(-1, image[0, 0, bands].size)
+                    for _, image, _ in found
+                ]
+            ),
             np.concatenate([label[::3, ::3].ravel() for _, _, label in found]),
         )
         for found in (content(name, "train"), content(name, "test"))

@@ -61,7 +61,9 @@ def test_hidden_files_and_folders_are_left_out(tmp_path: Path) -> None:
 def test_sizes_are_those_of_the_files(tmp_path: Path) -> None:
     fill(tmp_path, ["a/1.png", "b/1.png"])
     refs = PLUGIN.images(tmp_path, "labelled")
-    assert [ref.size_bytes for ref in refs] == [(tmp_path / ref.name).stat().st_size for ref in refs]
+    assert [ref.size_bytes for ref in refs] == [
+        (tmp_path / ref.name).stat().st_size for ref in refs
+    ]
 
 
 def test_folder_above_the_right_one_is_refused(tmp_path: Path) -> None:

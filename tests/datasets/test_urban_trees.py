@@ -40,7 +40,8 @@ def test_near_infrared_is_brighter_under_trees(trees: FolderDataset, samples: Pa
     tree, other = [], []
     for ref in trees.images(root, "test"):
         image, label = trees.read(root, ref)
-        assert (image.shape, image.dtype) == ((256, 256, 4), np.uint8)
+        assert image.shape == (256, 256, 4)
+        assert image.dtype == np.uint8
         assert label is not None
         tree.append(image[label == 1])
         other.append(image[label == 0])

@@ -57,10 +57,10 @@ def test_sigkill_at_random_moments_ends_with_the_same_bits(
     for _ in range(KILLS):
         process = started(tmp_path)
         try:
-            process.wait(timeout=moments.uniform(0.1, 1.0) * duration_s)
+            process.communicate(timeout=moments.uniform(0.1, 1.0) * duration_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            process.communicate()
     ended_well(tmp_path)
     assert counts_of(tmp_path) == counts
     with Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}", read_only=True) as store:
@@ -73,11 +73,24 @@ def test_killed_driver_takes_its_workers_with_it(tmp_path: Path) -> None:
     process = started(tmp_path)
     workers = _children_once(process.pid, 2)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait()
+    process.communicate()
     deadline = time.monotonic() + 60
     while any(_alive(pid) for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [pid for pid in workers if _alive(pid)]
+
+
+@pytest.mark.slow
+def test_killed_worker_is_replaced_and_its_stage_continues(
+    undisturbed: tuple[dict[str, bytes], float], tmp_path: Path
+) -> None:
+    counts, _ = undisturbed
+    process = started(tmp_path)
+    worker = _children_once(process.pid, 2)[0]
+    os.kill(worker, signal.SIGKILL)
+    _, err = process.communicate(timeout=300)
+    assert process.returncode == 0, err
+    assert counts_of(tmp_path) == counts
 
 
 @pytest.mark.slow

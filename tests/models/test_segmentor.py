@@ -173,6 +173,12 @@ def test_the_backbone_keeps_timms_names() -> None:
     assert made().backbone.state_dict().keys() == plain.keys()
 
 
+def test_a_vision_transformers_maps_become_a_pyramid() -> None:
+    with torch.no_grad():
+        maps = made("test_vit")._maps(tiles()[0])
+    assert [tuple(each.shape[2:]) for each in maps] == [(16, 16), (8, 8), (4, 4), (2, 2)]
+
+
 def test_stochastic_depth_and_dropout_come_from_the_recipe() -> None:
     segmentor: Any = made(recipe=replace(RECIPE, drop_path=0.3, head_dropout=0.25))
     rates = [each.drop_prob for each in segmentor.modules() if type(each).__name__ == "DropPath"]

@@ -97,6 +97,14 @@ def test_warm_up_that_never_ends_is_refused() -> None:
     )
 
 
+def test_warm_up_by_share_follows_each_phase_s_steps() -> None:
+    optim = Optimisation(warmup_share=0.1)
+    recipe = PretrainRecipe(batch=4, crop_px=8, steps=200, optim=optim)
+    found = pretrain_recipes(parse_arm("imagenet[share=0.75]+generalised"), recipe, [1, 1])
+    assert [each.optim.warmup_steps for each in found] == [15, 5]
+    assert [each.optim.warmup_share for each in found] == [None, None]
+
+
 def test_arm_without_phases_has_no_budget() -> None:
     arm = parse_arm("scratch")
     assert isinstance(arm, Arm)

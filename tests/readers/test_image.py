@@ -36,7 +36,12 @@ def test_tiff_comes_back_as_written(
     tmp_path_factory: pytest.TempPathFactory, pixels: NDArray[Any]
 ) -> None:
     path = tmp_path_factory.mktemp("tiff") / "image.tif"
-    tifffile.imwrite(path, pixels, photometric="minisblack", planarconfig="contig" if pixels.shape[2] > 1 else None)
+    tifffile.imwrite(
+        path,
+        pixels,
+        photometric="minisblack",
+        planarconfig="contig" if pixels.shape[2] > 1 else None,
+    )
     assert_same(read_image(path), pixels)
 
 
@@ -217,7 +222,9 @@ def test_truncated_file_is_named(tmp_path: Path, name: str) -> None:
         read_image(path)
 
 
-@pytest.mark.parametrize("content", [b"", b"not an image at all", b"II*\0garbage", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b"not an image at all", b"II*\0garbage", b"\x89PNG\r\n\x1a\n"]
+)
 def test_file_that_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "odd.png"
     path.write_bytes(content)

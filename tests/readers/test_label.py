@@ -94,12 +94,16 @@ def test_value_that_is_no_class_is_named(value: int) -> None:
 
 
 def test_table_maps_values_to_classes() -> None:
-    assert mapped(np.array([[0, 255, 9]]), {0: 0, 255: 1, 9: 255}, "a.png").tolist() == [[0, 1, 255]]
+    assert mapped(np.array([[0, 255, 9]]), {0: 0, 255: 1, 9: 255}, "a.png").tolist() == [
+        [0, 1, 255]
+    ]
 
 
 @pytest.mark.parametrize("value", [3, -1, 2**40])
 def test_value_outside_the_table_is_named(value: int) -> None:
-    with pytest.raises(DataError, match=rf"a\.png holds label value\(s\) {value}, .* known: 0, 255"):
+    with pytest.raises(
+        DataError, match=rf"a\.png holds label value\(s\) {value}, .* known: 0, 255"
+    ):
         mapped(np.array([[0, value]]), {0: 0, 255: 1}, "a.png")
 
 

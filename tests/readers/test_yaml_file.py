@@ -87,7 +87,9 @@ def test_value_of_another_kind_is_described(tmp_path: Path) -> None:
 
 
 def test_syntax_error_names_its_line(tmp_path: Path) -> None:
-    assert problems(tmp_path, "title: x\nmain: {width: 3\nshown: true\n").startswith("FILE, line 3: ")
+    assert problems(tmp_path, "title: x\nmain: {width: 3\nshown: true\n").startswith(
+        "FILE, line 3: "
+    )
 
 
 def test_key_written_twice_names_its_line(tmp_path: Path) -> None:

@@ -65,12 +65,13 @@ class Demo:
 
     def read(self, root: Path, ref: SourceRef) -> SourceImage:  # noqa: ARG002  procedural
         """Return the image (64, 64, 3) that belongs to a name."""
-        role, *kind, _ = ref.name.split("/")
+        role, _, rest = ref.name.partition("/")
+        kind = rest.partition("/")[0]
         rng = np.random.default_rng(derive_seed("demo source", ref.name))
-        if role == "labelled" and kind and kind[0] in SHAPES:
-            return _single(kind[0], rng)
-        if role == "scenes" and kind and kind[0] in SCENES:
-            return _place(SCENES[kind[0]], rng)
+        if role == "labelled" and kind in SHAPES:
+            return _single(kind, rng)
+        if role == "scenes" and kind in SCENES:
+            return _place(SCENES[kind], rng)
         if role == "unlabelled":
             return _place(list(SCENES.values())[rng.integers(len(SCENES))], rng)
         raise DataError(f"the demo source has no image '{ref.name}'")
