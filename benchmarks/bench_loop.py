@@ -53,7 +53,7 @@ def bench_bare_model(
             segmentor.losses(*tiles)["loss"].backward()
             optimiser.step()
 
-    benchmark.pedantic(train, rounds=5, warmup_rounds=1)
+    benchmark(train)
 
 
 @pytest.mark.benchmark(group="20 fine-tuning steps")
@@ -85,4 +85,4 @@ def bench_training_loop(
         )
         Trainer(training, Silent()).run()
 
-    benchmark.pedantic(train, rounds=5, warmup_rounds=1)
+    benchmark(train)

@@ -42,7 +42,7 @@ KEY_FIELDS = {"name", "bands", "classes", "images", "labels", "splits", "scene"}
 class Params:
     """The parameters of the selector `folder[...]`."""
 
-    card: str
+    card: Path
     """The YAML file, relative to the folder that gpbench is called in."""
 
 
@@ -138,8 +138,8 @@ class Folder:
         Raises:
             ConfigError: If the card is wrong.
         """
-        card = read_card(Path(params.card))
-        dataset = FolderDataset(card, Path(params.card).parent / card.root)
+        card = read_card(params.card)
+        dataset = FolderDataset(card, params.card.parent / card.root)
         return dataset.name, dataset, card.model_dump(mode="json", include=KEY_FIELDS)
 
 

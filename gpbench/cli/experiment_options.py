@@ -67,5 +67,5 @@ def experiment_flags(given: dict[str, Any]) -> dict[str, Any]:
     return {
         _NAMES.get(flag, flag): given[flag]
         for flag in _FLAGS
-        if given.get(flag) not in (None, [], False)
+        if given[flag] is not None and given[flag] is not False and given[flag] != []
     }

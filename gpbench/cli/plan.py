@@ -79,14 +79,14 @@ def _print_summary(document: dict[str, Any], planned: Plan) -> None:
         title=f"plan of {planned.experiment.name}",
     )
     stages, estimate, design = document["stages"], document["estimate"], document["design"]
-    console = stdout()
+    console, size = stdout(), estimate["bytes"]
     console.print(
         f"{document['cells']} cells, {stages['total']} stages: {stages['pretrain']} pre-trainings "
         f"and {stages['finetune']} fine-tunings; {stages['done']} done, {stages['todo']} to do."
     )
     console.print(
         f"Images to train on: {estimate['images']:,}; "
-        f"kept weights: {estimate['bytes'] / 1e6:,.1f} MB."
+        f"kept weights: {'unknown' if size is None else f'{size / 1e6:,.1f} MB'}."
     )
     console.print(
         f"Level: {design['level']} ({design['pretrainings']} pre-trainings x "

@@ -74,7 +74,7 @@ class Trainer:
         self.training, self.monitor = training, monitor
         self.module = training.task.to(training.device)
         if training.numerics.channels_last:
-            self.module = self.module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+            self.module = self.module.to(memory_format=torch.channels_last)
         self.task: Any = self.module
         self.optimiser = build_optimiser(self.module, training.backbone, training.optim)
         self.schedule = build_schedule(self.optimiser, training.optim, training.steps)
@@ -139,7 +139,7 @@ class Trainer:
             views = self.task.views(batch.part(part, training.device), draws)
             with autocast(training.numerics, training.device):
                 loss = _loss(self.task.loss(views), training.task) * share
-            loss.backward()  # type: ignore[no-untyped-call]  # torch's stub
+            loss.backward()
             total += loss.detach()
         if training.optim.clip_grad is not None:
             nn.utils.clip_grad_norm_(self.module.parameters(), training.optim.clip_grad)

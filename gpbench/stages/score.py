@@ -88,4 +88,4 @@ def predict(
             area = total[:, row : row + protocol.tile_px, column : column + protocol.tile_px]
             area += probabilities[:, : area.shape[1], : area.shape[2]]
     assert total is not None  # noqa: S101  a grid has at least one window
-    return total.argmax(0).to(torch.uint8).cpu().numpy()  # type: ignore[no-any-return]  # torch's stub
+    return total.argmax(0).to(torch.uint8).cpu().numpy()

@@ -22,6 +22,7 @@ def counts_of(workdir: Path) -> dict[str, bytes]:
         return {
             result.key: np.ascontiguousarray(store.counts(result.key)[1]).tobytes()
             for result in store.results(name)
+            if result.key is not None
         }
 
 

@@ -54,7 +54,7 @@ def save_label(root: Path, name: str, values: Any) -> None:
 def made(root: Path, /, **changes: Any) -> FolderDataset:
     file = root.parent / "card.yaml"
     file.write_text(yaml.safe_dump({**CARD, **changes}))
-    return PLUGIN.configured(Params(str(file)))[1]
+    return PLUGIN.configured(Params(file))[1]
 
 
 def names(dataset: FolderDataset, root: Path, split: Split) -> list[str]:
@@ -283,7 +283,7 @@ def test_identity_is_the_content_and_not_the_place_of_the_card(root: Path) -> No
         file = root / folder / "card.yaml"
         file.parent.mkdir()
         file.write_text(text)
-        name, _, identity = PLUGIN.configured(Params(str(file)))
+        name, _, identity = PLUGIN.configured(Params(file))
         assert name == "folder:trees"
         identities.append(json.dumps(identity))
     assert identities[0] == identities[1]
@@ -308,7 +308,7 @@ def test_only_what_decides_pixels_is_identity(
     identities = []
     for card in (CARD, {**CARD, **changes}):
         file.write_text(yaml.safe_dump(card))
-        identities.append(PLUGIN.configured(Params(str(file)))[2])
+        identities.append(PLUGIN.configured(Params(file))[2])
     assert (identities[0] != identities[1]) == counts
 
 

@@ -15,7 +15,7 @@ CARD = Path(__file__).parents[2] / "configs" / "real-run" / "urban_trees.yaml"
 
 @pytest.fixture
 def trees() -> FolderDataset:
-    return PLUGIN.configured(Params(str(CARD)))[1]
+    return PLUGIN.configured(Params(CARD))[1]
 
 
 def test_splits_are_those_of_the_sample(trees: FolderDataset, samples: Path) -> None:
