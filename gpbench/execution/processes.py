@@ -66,7 +66,7 @@ class Processes:
 
     def __exit__(self, *exc: object) -> None:
         for worker in self._idle + self._busy:
-            worker.process.terminate()
+            worker.process.kill()  # they ignore milder signals
             worker.process.join()
 
 
@@ -137,9 +137,8 @@ class _Line:
 
 def _serve(pipe: Connection) -> None:
     """Run stages one after another until the driver ends this process or is gone itself."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C reaches the whole group: the driver decides
+    for number in (signal.SIGINT, signal.SIGTERM):  # they may reach the whole process group:
+        signal.signal(number, signal.SIG_IGN)  # the driver decides
     from gpbench.stages.run import run_stage  # noqa: PLC0415  torch only in workers
 
     line = _Line(pipe)

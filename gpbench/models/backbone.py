@@ -103,6 +103,8 @@ class _Family:
     takes: frozenset[str]
     """Parameters of its constructor."""
     parameters: int
+    weights: frozenset[str]
+    """Names in the model without classifier: what crosses a phase border."""
     stages: FeatureStages
 
     def size_arguments(self, image_px: int) -> dict[str, Any]:
@@ -125,6 +127,7 @@ def _family(name: str) -> _Family:
         name=name,
         takes=frozenset(inspect.signature(type(model).__init__).parameters),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        weights=frozenset(model.state_dict()),
         stages=feature_stages(model),
     )
 
@@ -133,15 +136,22 @@ def save_backbone(model: nn.Module, path: Path) -> None:
     """Write the weights but the classifier's as safetensors, under timm's full-model names.
 
     The file appears whole or not at all.
+
+    Raises:
+        StageError: If the model is not a whole timm model.
     """
-    heads = _classifier_prefixes(model)
+    architecture = _architecture(model)
     tensors = {
         name: tensor.detach().cpu().contiguous().clone()  # tied weights become two copies
-        for name, tensor in model.state_dict().items()
-        if not name.startswith(heads)
+        for name, tensor in _weights(model).items()
     }
+    if lacking := sorted(_family(architecture).weights - tensors.keys()):
+        raise StageError(
+            f"the network to be kept is not all of backbone '{architecture}': it lacks "
+            f"{_some(lacking)}"
+        )
     partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"format": "pt", "architecture": _architecture(model)})
+    save_file(tensors, partial, metadata={"format": "pt", "architecture": architecture})
     partial.replace(path)
 
 
@@ -175,11 +185,7 @@ def load_backbone(
         tensors: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise StageError(f"{path} cannot be read as backbone weights: {error}") from error
-    own = {
-        name: tensor
-        for name, tensor in model.state_dict().items()
-        if not name.startswith(_classifier_prefixes(model))
-    }
+    own = _weights(model)
     if stem == "rgb" and bands is not None and needs_inflation(bands):
         _inflate_stems(model, tensors, bands, inflate, seed)
     for name in tensors.keys() & own.keys():
@@ -235,7 +241,7 @@ def _architecture(model: Any) -> str:
     return str(model.default_cfg.get("architecture", type(model).__name__))
 
 
-def _classifier_prefixes(model: Any) -> tuple[str, ...]:
-    named = model.default_cfg.get("classifier") or ()
-    names = (named,) if isinstance(named, str) else tuple(named)
-    return tuple(f"{name}." for name in names)
+def _weights(model: nn.Module) -> dict[str, Tensor]:
+    """Return the model's weights by name, without those of its classifier."""
+    names = _family(_architecture(model)).weights
+    return {name: tensor for name, tensor in model.state_dict().items() if name in names}

@@ -188,6 +188,14 @@ def test_colours_are_mapped_to_classes(root: Path) -> None:
     assert label[0, :3].tolist() == [1, 255, 0]
 
 
+def test_without_a_table_255_is_ignored_like_what_is_listed(root: Path) -> None:
+    save_label(root, "a_1", [[0, 1, 9, 255] * 4] * 12)
+    dataset = made(root, labels={**CARD["labels"], "ignore": [9]})
+    _, label = dataset.read(root, dataset.images(root, "train")[1])
+    assert label is not None
+    assert label[0, :4].tolist() == [0, 1, 255, 255]
+
+
 def test_label_value_that_is_no_class_is_named(root: Path) -> None:
     save_label(root, "a_1", np.full((12, 16), 153))
     dataset = made(root)

@@ -126,6 +126,22 @@ def test_a_file_holds_timms_names_without_the_classifier(name: str, tmp_path: Pa
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
+def test_what_is_kept_must_be_the_whole_model(tmp_path: Path) -> None:
+    model: Any = made()
+    del model.stem
+    with pytest.raises(StageError, match=r"not all of backbone 'test_convnext3': it lacks stem"):
+        save_backbone(model, tmp_path / "backbone.safetensors")
+
+
+def test_norms_that_timm_drops_with_the_classifier_are_part_of_it(tmp_path: Path) -> None:
+    classifier = made("levit_128s", px=64)
+    assert "head.bn.weight" in classifier.state_dict()
+    bare = made("levit_128s", classes=0, px=64, seed=1)
+    load_backbone(bare, saved(classifier, tmp_path))
+    weights = classifier.state_dict()
+    assert all(torch.equal(each, weights[key]) for key, each in bare.state_dict().items())
+
+
 def test_weights_come_back_to_the_bit_beside_another_classifier(tmp_path: Path) -> None:
     model = made(seed=1, classes=5)
     path = saved(model, tmp_path)

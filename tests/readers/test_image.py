@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import io
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
@@ -184,6 +186,14 @@ def test_colour_table_of_a_png_is_expanded(tmp_path: Path) -> None:
     assert read_image(path)[0, :2].tolist() == [[200, 100, 50], [0, 0, 0]]
 
 
+def test_transparent_entry_of_a_colour_table_becomes_alpha(tmp_path: Path) -> None:
+    picture = Image.new("P", (2, 1), 1)
+    picture.putpalette([0, 0, 0, 200, 100, 50])
+    path = tmp_path / "palette.png"
+    picture.save(path, transparency=1)
+    assert read_image(path)[0, 0].tolist() == [200, 100, 50, 0]
+
+
 def test_black_and_white_image_becomes_0_and_255(tmp_path: Path) -> None:
     path = tmp_path / "bits.png"
     Image.fromarray(np.eye(4, dtype=bool)).save(path)
@@ -230,6 +240,34 @@ def test_file_that_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(DataError, match=r"odd\.png cannot be decoded"):
         read_image(path)
+
+
+def encoded(kind: str) -> bytes:
+    """Return a small file of a kind."""
+    buffer = io.BytesIO()
+    if kind == "tiff":
+        tifffile.imwrite(buffer, noise(24, 24, 4), photometric="rgb", compression="zlib")
+    elif kind == "deep png":
+        return bytes(cv2.imencode(".png", noise(24, 24, 3, dtype=np.uint16))[1])
+    else:
+        Image.fromarray(noise(24, 24, 3)).save(buffer, format=kind)
+    return buffer.getvalue()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["png", "jpeg", "bmp", "tiff", "deep png"])
+@settings(derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.floats(0, 1), garbage=st.binary(min_size=1, max_size=9))
+def test_damaged_file_is_an_image_or_a_message(
+    tmp_path: Path, kind: str, place: float, garbage: bytes
+) -> None:
+    content = bytearray(encoded(kind))
+    start = int(place * (len(content) - len(garbage)))
+    content[start : start + len(garbage)] = garbage
+    path = tmp_path / "damaged"
+    path.write_bytes(content)
+    with contextlib.suppress(DataError, MissingExtraError):
+        assert read_image(path).ndim == 3
 
 
 def test_grey_is_repeated_for_pretraining(tmp_path: Path) -> None:

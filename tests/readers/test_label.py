@@ -63,8 +63,9 @@ def test_tiff_label_with_a_colour_table_keeps_the_indices(tmp_path: Path) -> Non
     assert read_label(tmp_path / "label.tif").tolist() == IDS.tolist()
 
 
-def test_whole_numbers_stored_as_floats_are_taken(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "label.tif", IDS.astype(np.float32))
+@pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.int64, np.float32, np.float64])
+def test_whole_numbers_of_any_type_are_taken(tmp_path: Path, dtype: type) -> None:
+    tifffile.imwrite(tmp_path / "label.tif", IDS.astype(dtype))
     assert read_label(tmp_path / "label.tif").tolist() == IDS.tolist()
 
 
@@ -99,7 +100,7 @@ def test_table_maps_values_to_classes() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [3, -1, 2**40])
+@pytest.mark.parametrize("value", [3, -1, -2, 2**40])
 def test_value_outside_the_table_is_named(value: int) -> None:
     with pytest.raises(
         DataError, match=rf"a\.png holds label value\(s\) {value}, .* known: 0, 255"

@@ -47,14 +47,18 @@ def test_good_file_becomes_a_typed_value(tmp_path: Path) -> None:
 
 
 def test_all_problems_are_shown_together_in_the_order_of_lines(tmp_path: Path) -> None:
-    text = "title: ''\nmain:\n  widht: 2\nparts:\n  - width: 1.5\n  - {width: 1, weight: heavy}\n"
+    text = (
+        "shwn: 1\ntitle: ''\nmain:\n  widht: 2\n"
+        "parts:\n  - width: 1.5\n  - {width: 1, weight: heavy}\n"
+    )
     assert problems(tmp_path, text) == (
-        "FILE: 5 problems\n"
-        "  - line 1: title: a title has letters\n"
-        "  - line 2: 'main.width' is missing\n"
-        "  - line 3: unknown key 'main.widht'. Did you mean 'width'?\n"
-        "  - line 5: parts.0.width = 1.5 is not a whole number\n"
-        "  - line 6: parts.1.weight = 'heavy' is not a number"
+        "FILE: 6 problems\n"
+        "  - line 1: unknown key 'shwn'. Did you mean 'shown'?\n"
+        "  - line 2: title: a title has letters\n"
+        "  - line 3: 'main.width' is missing\n"
+        "  - line 4: unknown key 'main.widht'. Did you mean 'width'?\n"
+        "  - line 6: parts.0.width = 1.5 is not a whole number\n"
+        "  - line 7: parts.1.weight = 'heavy' is not a number"
     )
 
 

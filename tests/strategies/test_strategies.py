@@ -60,7 +60,7 @@ def batch() -> Batch:
     vertical, horizontal = stripes.expand(3, 32, 32), stripes[:, None].expand(3, 32, 32)
     images = torch.stack([vertical, horizontal] * 4)
     colour = torch.tensor([1.0, 0.6, 0.3])[:, None, None]
-    mean, std = torch.tensor([0.5, 0.3, 0.15]), torch.tensor([0.5, 0.3, 0.15])
+    mean, std = torch.tensor([0.5, 0.3, 0.15]), torch.tensor([0.5, 0.4, 0.3])
     return Batch({"labelled": RoleBatch(images * colour, torch.tensor([0, 1] * 4), mean, std)})
 
 
@@ -156,6 +156,7 @@ def test_imagenet_sees_three_channels_and_inflation_is_none_of_its_business() ->
 
 @pytest.mark.parametrize("in_chans", [1, 3, 4, 5])
 def test_generalised_sees_as_many_channels_as_the_target(in_chans: int) -> None:
+    assert generalised.PLUGIN.channels == "target"
     task = task_of(generalised.PLUGIN, in_chans=in_chans)
     images, labels = task.views(batch(), draws())
     assert images.shape == (8, in_chans, 32, 32)
@@ -169,6 +170,14 @@ def test_generalised_on_three_channels_without_shuffling_is_imagenet() -> None:
     torch.testing.assert_close(ours, theirs)
 
 
+def test_generalised_shuffles_all_images_alike_when_asked_to() -> None:
+    params = generalised.Params(shuffle="batch", duplicate="random")
+    channels = task_of(generalised.PLUGIN, params, in_chans=3).views(batch(), draws())[0]
+    plain = task_of(imagenet.PLUGIN).views(batch(), draws())[0]
+    order = [int((channels[0, j] - plain[0]).abs().sum((1, 2)).argmin()) for j in range(3)]
+    torch.testing.assert_close(channels, plain[:, order])
+
+
 def test_generalised_shuffles_the_channels_of_ordinary_views() -> None:
     ours = task_of(generalised.PLUGIN, in_chans=3).views(batch(), draws())[0]
     plain = task_of(imagenet.PLUGIN).views(batch(), draws())[0]
@@ -178,6 +187,16 @@ def test_generalised_shuffles_the_channels_of_ordinary_views() -> None:
             for shown in shuffled
         ]
         assert all(matches)
+
+
+def test_every_parameter_of_generalised_reaches_the_views() -> None:
+    def shown(**params: Any) -> Tensor:
+        task = task_of(generalised.PLUGIN, generalised.Params(**params), in_chans=5)
+        images: Tensor = task.views(batch(), draws())[0]
+        return images
+
+    assert torch.equal(shown(probability=0.0), shown(shuffle="none"))
+    assert not torch.equal(shown(shuffle="none"), shown(shuffle="none", duplicate="random"))
 
 
 def test_normalising_after_the_shuffle_shows_in_the_values() -> None:
