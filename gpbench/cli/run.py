@@ -15,6 +15,7 @@ from gpbench.cli.output import print_json, print_table, stderr
 from gpbench.cli.session import (
     Place,
     accept_exclusions,
+    check_names,
     default_jobs,
     execute,
     executor_maker,
@@ -79,6 +80,7 @@ def run_plan(
     from gpbench.execution.driver import Again
     from gpbench.store import Store
 
+    check_names(plan)
     maker = executor_maker(executor, default_jobs(plan) if jobs is None else jobs)
     make_place(place)
     console = stderr()

@@ -21,6 +21,7 @@ from gpbench.core.errors import (
     InvalidValueError,
     PluginError,
     StoreError,
+    UnknownNameError,
 )
 from gpbench.core.plan import Plan
 
@@ -103,6 +104,24 @@ def training_tiles(experiment: Experiment, place: Place) -> dict[str, int]:
             images, protocol = TileStore.open(folder).images("train"), spec.protocol
             tiles[resolved.name] = len(windows_of(images, protocol.tile_px, protocol.stride_px))
     return tiles
+
+
+def check_names(plan: Plan) -> None:
+    """Check what only timm and mmseg know of a recipe, before anything runs.
+
+    Raises:
+        UnknownNameError: If timm has no such optimiser, or mmseg no such decode head.
+    """
+    from timm.optim import list_optimizers
+
+    from gpbench.models.heads import HEADS
+
+    recipe = plan.experiment.recipe
+    for optim in (recipe.pretrain.optim, recipe.finetune.optim):
+        if optim.optimizer not in list_optimizers():
+            raise UnknownNameError("optimiser", optim.optimizer, list_optimizers())
+    if recipe.finetune.head not in HEADS:
+        raise UnknownNameError("decode head", recipe.finetune.head, HEADS)
 
 
 def accept_exclusions(plan: Plan, *, yes: bool, console: Console) -> None:

@@ -128,7 +128,7 @@ class Execution:
     device: Literal["auto", "cpu", "cuda"] = "auto"
     loader_workers: int = field(default=2, metadata=NOT_NEGATIVE)
     micro_batch: int | None = field(default=None, metadata=POSITIVE)
-    """Samples per forward pass; gradients of a batch are accumulated. Null: the whole batch."""
+    """Samples per forward pass of a pre-training, whose gradients are added up; null: the batch."""
     checkpoint_seconds: float = field(default=60.0, metadata=NOT_NEGATIVE)
     """Least time between two checkpoints."""
 

@@ -27,6 +27,9 @@ from gpbench.core.recipe import (
 ENGINE_VERSION = 1
 """Raised whenever a change of gpbench changes numbers: old and new results are never mixed."""
 
+BACKBONE_FILE = "backbone.safetensors"
+"""What a pre-training leaves in its folder for its children."""
+
 Kind = Literal["pretrain", "finetune"]
 Status = Literal["ok", "diverged", "oom", "timeout", "preempted", "invalid"]
 State = Literal["pending", "running", "done", "failed", "blocked"]

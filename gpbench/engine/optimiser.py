@@ -14,7 +14,7 @@ from timm.optim import (
 from timm.scheduler import create_scheduler_v2
 from torch import nn
 
-from gpbench.core.errors import InvalidValueError
+from gpbench.core.errors import InvalidValueError, UnknownNameError
 from gpbench.core.recipe import Optimisation
 
 
@@ -27,10 +27,10 @@ def build_optimiser(
     scales the rates of the backbone's layers and leaves the rest of the module at the full rate.
 
     Raises:
-        InvalidValueError: If timm has no optimiser of that name.
+        UnknownNameError: If timm has no optimiser of that name.
     """
     if optim.optimizer not in list_optimizers():
-        raise InvalidValueError("optim.optimizer", optim.optimizer, "a name of timm's optimisers")
+        raise UnknownNameError("optimiser", optim.optimizer, list_optimizers())
     momentum = {"momentum": optim.momentum} if "sgd" in optim.optimizer else {}
     groups = _backbone_groups(backbone, optim) + _other_groups(module, backbone, optim)
     return cast(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gpbench.core.stage import Outcome
+from gpbench.core.stage import BACKBONE_FILE, Outcome
 from gpbench.engine import checkpoint
 from gpbench.stages import artefacts
 
@@ -30,4 +30,4 @@ def remove_leftovers(folder: Path) -> None:
 
 def backbone_file(folder: Path) -> Path:
     """Return where a pre-training stage leaves its weights."""
-    return folder / artefacts.BACKBONE
+    return folder / BACKBONE_FILE

@@ -16,7 +16,7 @@ from typing import Any
 import timm
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from gpbench.core.errors import ConfigError, InvalidValueError, StageError, UnknownNameError
@@ -125,11 +125,22 @@ def _family(name: str) -> _Family:
         model: Any = timm.create_model(name, pretrained=False, num_classes=0)
     return _Family(
         name=name,
-        takes=frozenset(inspect.signature(type(model).__init__).parameters),
+        takes=_constructor_parameters(type(model)),
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         weights=frozenset(model.state_dict()),
         stages=feature_stages(model),
     )
+
+
+def _constructor_parameters(model: type[nn.Module]) -> frozenset[str]:
+    """Return what the constructor takes, and the base's where it hands all on as `**kwargs`."""
+    names: set[str] = set()
+    for base in inspect.getmro(model):
+        parameters = inspect.signature(base).parameters
+        names |= parameters.keys()
+        if all(one.kind is not inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+            break
+    return frozenset(names)
 
 
 def save_backbone(model: nn.Module, path: Path) -> None:
@@ -151,7 +162,8 @@ def save_backbone(model: nn.Module, path: Path) -> None:
             f"{_some(lacking)}"
         )
     partial = path.with_name(path.name + ".partial")
-    save_file(tensors, partial, metadata={"format": "pt", "architecture": architecture})
+    content = save(tensors, metadata={"format": "pt", "architecture": architecture})
+    partial.write_bytes(content)  # save_file would allow the owner alone to read
     partial.replace(path)
 
 

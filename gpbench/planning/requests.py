@@ -5,10 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gpbench.core.plan import Plan
-from gpbench.core.stage import PretrainSpec, StageRequest, StageSpec
-
-WEIGHTS = "backbone.safetensors"
-"""What a pre-training leaves in its folder."""
+from gpbench.core.stage import BACKBONE_FILE, PretrainSpec, StageRequest, StageSpec
 
 
 def requests(plan: Plan, workdir: Path, *, keep_weights: bool = True) -> dict[str, StageRequest]:
@@ -33,7 +30,7 @@ def _request(spec: StageSpec, plan: Plan, workdir: Path, *, keep_weights: bool) 
     return StageRequest(
         spec=spec,
         folder=str(stages / spec.key),
-        parent_weights=str(stages / spec.parent / WEIGHTS) if spec.parent else None,
+        parent_weights=str(stages / spec.parent / BACKBONE_FILE) if spec.parent else None,
         roots={role: plan.source_roots[role] for role in roles if role in plan.source_roots},
         data_folder=str(workdir / "data"),
         execution=plan.experiment.execution,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from gpbench.core.stage import Artefact
@@ -15,7 +15,6 @@ from gpbench.core.stage import Artefact
 OUTCOME = "outcome.json"
 SPEC = "spec.json"
 LOG = "log.txt"
-BACKBONE = "backbone.safetensors"
 SEGMENTOR = "segmentor.safetensors"
 CONFUSION = "confusion-plain.npz"
 EXAMPLES = "examples.npz"
@@ -40,7 +39,7 @@ def write_weights(path: Path, module: nn.Module) -> None:
     """Write a module's parameters and buffers as safetensors, atomically."""
     partial = path.with_name(f"{path.name}.partial")
     state = {name: tensor.contiguous().cpu() for name, tensor in module.state_dict().items()}
-    save_file(state, partial)
+    partial.write_bytes(save(state))  # save_file would let only the owner read it
     partial.replace(path)
 
 

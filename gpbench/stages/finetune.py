@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +93,8 @@ def finetune(request: StageRequest, monitor: Monitor) -> Finetuned:
         steps=spec.recipe.steps or 0,
         optim=spec.recipe.optim,
         numerics=spec.numerics,
-        execution=request.execution,
+        # the heads normalise over the batch: cutting it would change the numbers
+        execution=replace(request.execution, micro_batch=None),
         device=device,
         seed=derive_seed(seed, "draws"),
         folder=folder,

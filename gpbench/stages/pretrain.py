@@ -16,14 +16,13 @@ from gpbench.api import Batch, HasEma, Phase, Role, RoleBatch
 from gpbench.core.errors import ContractError, InvalidValueError
 from gpbench.core.recipe import PretrainRecipe
 from gpbench.core.seeds import derive_seed
-from gpbench.core.stage import HistoryRow, PretrainSpec, SourceSpec, StageRequest
+from gpbench.core.stage import BACKBONE_FILE, HistoryRow, PretrainSpec, SourceSpec, StageRequest
 from gpbench.data.sampler import batch_indices
 from gpbench.data.source_images import SourceImages
 from gpbench.engine.device import pick_device, set_up
 from gpbench.engine.loop import Fetched, Trainer, Training
 from gpbench.engine.monitor import Monitor
 from gpbench.models.backbone import create_classifier, load_backbone, save_backbone
-from gpbench.stages import artefacts
 from gpbench.stages.target_images import TargetImages
 
 RoleImages = SourceImages | TargetImages
@@ -79,7 +78,7 @@ def pretrain(request: StageRequest, monitor: Monitor) -> tuple[HistoryRow, ...]:
     trainer = Trainer(training, monitor)
     history = trainer.run()
     net = task.ema if isinstance(task, HasEma) else trainer.exported()
-    save_backbone(net, folder / artefacts.BACKBONE)
+    save_backbone(net, folder / BACKBONE_FILE)
     return tuple(history)
 
 

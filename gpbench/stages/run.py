@@ -21,7 +21,14 @@ from gpbench.core.errors import (
     StageError,
     StageInterruptedError,
 )
-from gpbench.core.stage import FinetuneSpec, Outcome, StageRequest, canonical_json, utc_now
+from gpbench.core.stage import (
+    BACKBONE_FILE,
+    FinetuneSpec,
+    Outcome,
+    StageRequest,
+    canonical_json,
+    utc_now,
+)
 from gpbench.engine import checkpoint
 from gpbench.engine.device import environment, pick_device
 from gpbench.engine.monitor import Monitor
@@ -66,7 +73,7 @@ def _ended_well(request: StageRequest, monitor: Monitor, outcome: Outcome) -> Ou
     machine = environment(pick_device(request.execution.device))
     if not isinstance(request.spec, FinetuneSpec):
         history = pretrain(request, monitor)
-        kept = (artefacts.artefact(folder, artefacts.BACKBONE),)
+        kept = (artefacts.artefact(folder, BACKBONE_FILE),)
         return replace(outcome, history=history, artefacts=kept, environment=machine)
     done = finetune(request, monitor)
     names = [artefacts.CONFUSION, artefacts.EXAMPLES]

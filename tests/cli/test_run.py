@@ -12,6 +12,7 @@ from gpbench.store import Store
 from tests.cli.conftest import Command, Said
 
 ARMS = ("-s", "scratch,imagenet", "-d", "demo-isaid", "--pretrain-seeds", "2")
+SCRATCH = ("-s", "scratch", "-d", "demo-isaid")
 JSON = ("--format", "json")
 
 
@@ -111,7 +112,7 @@ def test_diverged_pretraining_blocks_its_children_and_nothing_else(tiny: Command
 
 
 def test_status_names_what_failed(tiny: Command, gpbench: Command, tmp_path: Path) -> None:
-    tiny("-s", "scratch", "-d", "demo-isaid", "--pretrain-seeds", "1", "-j", "1",
+    tiny(*SCRATCH, "--pretrain-seeds", "1", "-j", "1",
          "--set", "finetune.optim.lr=1e30")  # fmt: skip
     said = gpbench("status", "--workdir", tmp_path / "work", *JSON)
     assert said.document["counts"]["failed"] == 1
@@ -130,7 +131,7 @@ def test_lost_weights_are_made_again_when_a_child_needs_them(tiny: Command, tmp_
 
 
 def test_weights_are_dropped_when_nobody_keeps_them(tiny: Command, tmp_path: Path) -> None:
-    arms = ("-s", "scratch", "-d", "demo-isaid", "--pretrain-seeds", "1", "-j", "1")
+    arms = (*SCRATCH, "--pretrain-seeds", "1", "-j", "1")
     tiny(*arms, "--keep-weights", "none")
     assert not list((tmp_path / "work" / "stages").glob("*/segmentor.safetensors"))
     tiny(*arms, "--force")
@@ -142,17 +143,20 @@ def test_weights_are_dropped_when_nobody_keeps_them(tiny: Command, tmp_path: Pat
     [
         (("-s", "imagnet", "-d", "demo-isaid"), "Did you mean 'imagenet'?"),
         (("-s", "scratch", "-d", "demo-isaid2"), "Did you mean 'demo-isaid'?"),
-        (("-s", "scratch", "-d", "demo-isaid", "-b", "test_convnex3"), "Did you mean"),
+        ((*SCRATCH, "-b", "test_convnex3"), "Did you mean"),
         (("-s", "imagenet[inflat=mean]", "-d", "demo-isaid"), "Did you mean 'inflate'?"),
         (("-s", "imagenet[inflate=most]", "-d", "demo-isaid"), "repeat"),
-        (("-s", "scratch", "-d", "demo-isaid", "--recipe", "dmo"), "Did you mean 'demo'?"),
-        (("-s", "scratch", "-d", "demo-isaid", "--set", "finetune.stps=3"), "mean 'steps'?"),
-        (("-s", "scratch", "-d", "demo-isaid", "--set", "finetune.batch=0"), "more than 0"),
-        (("-s", "scratch", "-d", "demo-isaid", "--set", "finetune.batch=x"), "finetune.batch"),
-        (("-s", "scratch", "-d", "demo-isaid", "--seeds", "0"), "seeds"),
-        (("-s", "scratch", "-d", "demo-isaid", "--label-fraction", "2"), "label_fraction"),
-        (("-s", "scratch", "-d", "demo-isaid", "-j", "0"), "--jobs"),
-        (("-s", "scratch", "-d", "demo-isaid", "--executor", "ray"), "--executor inline"),
+        ((*SCRATCH, "--recipe", "dmo"), "Did you mean 'demo'?"),
+        ((*SCRATCH, "--set", "finetune.stps=3"), "mean 'steps'?"),
+        ((*SCRATCH, "--set", "finetune.batch=0"), "more than 0"),
+        ((*SCRATCH, "--set", "finetune.batch=x"), "finetune.batch"),
+        ((*SCRATCH, "--seeds", "0"), "seeds"),
+        ((*SCRATCH, "--label-fraction", "2"), "label_fraction"),
+        ((*SCRATCH, "-j", "0"), "--jobs"),
+        ((*SCRATCH, "--limit", "0"), "limit"),
+        ((*SCRATCH, "--set", "finetune.head=UPerHed"), "mean 'UPerHead'"),
+        ((*SCRATCH, "--set", "finetune.optim.optimizer=adm"), "mean 'adam"),
+        ((*SCRATCH, "--executor", "ray"), "--executor inline"),
         (("-s", "scratch", "-d", "nothing-*"), "nothing-*"),
         (("-d", "demo-isaid", "-c", "no-such-file.yaml"), "no-such-file.yaml"),
     ],

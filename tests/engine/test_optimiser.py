@@ -9,7 +9,7 @@ import timm
 import torch
 from torch import nn
 
-from gpbench.core.errors import InvalidValueError
+from gpbench.core.errors import InvalidValueError, UnknownNameError
 from gpbench.core.recipe import Optimisation
 from gpbench.engine.optimiser import build_optimiser, build_schedule
 
@@ -59,7 +59,7 @@ def test_warm_up_longer_than_the_training_is_refused() -> None:
 
 
 def test_unknown_optimiser_is_refused() -> None:
-    with pytest.raises(InvalidValueError, match="adamww"):
+    with pytest.raises(UnknownNameError, match="Did you mean 'adamw'"):
         rates(Optimisation(optimizer="adamww"), 5)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from gpbench.core.plan import PlanItem
 from gpbench.core.recipe import Execution
-from gpbench.core.stage import Outcome, StageRequest
+from gpbench.core.stage import BACKBONE_FILE, Outcome, StageRequest
 from gpbench.execution.driver import Again, Driver, Job, Summary, Watcher
 from gpbench.execution.executor import Died, Ended, Event
 from gpbench.stages import artefacts
@@ -84,10 +84,10 @@ class World:
         """Leave a stage's files and return its outcome."""
         folder, trained = self.folder_of(key), self.items[key].kind == "finetune"
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / artefacts.BACKBONE).write_text("weights")
+        (folder / BACKBONE_FILE).write_text("weights")
         if trained:
             write_counts(folder)
-        kept = (artefacts.artefact(folder, artefacts.BACKBONE),)
+        kept = (artefacts.artefact(folder, BACKBONE_FILE),)
         return replace(ended(key, scored=trained), artefacts=kept)
 
     def run(

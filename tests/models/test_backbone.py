@@ -97,6 +97,11 @@ def test_what_timm_cannot_build_is_one_sentence() -> None:
         made("nest_tiny_jx", px=60)
 
 
+def test_the_size_reaches_models_that_hand_their_arguments_on() -> None:
+    model: Any = made("deit_tiny_distilled_patch16_224", px=64)
+    assert model.pos_embed.shape[1] == 2 + 4 * 4
+
+
 @pytest.mark.slow
 def test_swin_at_its_default_size_is_timms_own_model() -> None:
     ours = made(SWIN, px=224).eval()
