@@ -35,7 +35,7 @@ __all__ = [
     "Image", "ImageRef", "Inflate", "InvalidValueError", "Label", "LabelError", "Metric",
     "ParametrisedDataset", "Phase", "PhaseContext", "PretrainRecipe", "PretrainTask", "Role",
     "RoleBatch", "Source", "SourceImage", "SourceInfo", "SourceRef", "Split", "Strategy",
-    "derive_seed",
+    "derive_seed", "is_splittable",
 ]  # fmt: skip
 
 Image = NDArray[Any]
@@ -255,7 +255,7 @@ class PretrainTask(Protocol):
     def loss(self, views: Any) -> dict[str, Tensor]:
         """Return named scalars: means over the samples of the batch.
 
-        `loss` is minimised, the others are logged.
+        `loss` is minimised, the others are ignored.
         """
         ...
 
@@ -285,6 +285,14 @@ class HasEma(Protocol):
     """A task whose averaged copy crosses the phase border in place of `net`."""
 
     ema: nn.Module
+
+
+def is_splittable(task: object) -> bool:
+    """Return whether a task declares `splittable = True`: its loss is a mean over the samples.
+
+    The gradient of a batch is then the weighted mean of its parts' gradients.
+    """
+    return getattr(task, "splittable", False) is True
 
 
 @dataclass(frozen=True)

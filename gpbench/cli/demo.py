@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from gpbench.cli import experiment_options as flags
 from gpbench.cli import options
 from gpbench.cli.output import stderr, stdout
 from gpbench.cli.run import Finished, report, run_plan
-from gpbench.cli.session import place_of, plan_experiment
+from gpbench.cli.session import Place, plan_experiment
 
 app = typer.Typer()
 
@@ -20,9 +21,7 @@ def demo(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", help="Stages at once. Default: all processors.")
     ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="Trial: at most N fine-tunings, in an experiment of its own.")
-    ] = None,
+    limit: flags.Limit = None,
     workdir: Annotated[Path, typer.Option(help="Where stages, database and site go.")] = Path(
         "gpbench-demo"
     ),
@@ -34,7 +33,7 @@ def demo(
     """Pre-train, fine-tune, score, compare and publish on a small synthetic world."""
     from gpbench.config import config_folder
 
-    place = place_of(workdir, None)
+    place = Place(workdir, options.database_url(str(workdir / "gpbench.sqlite"), workdir))
     asked = {} if limit is None else {"limit": limit}
     plan = plan_experiment(config_folder() / "demo.yaml", asked, place, require_data=True)
     finished = run_plan(

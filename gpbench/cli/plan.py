@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -61,8 +60,10 @@ def show_plan(planned: Plan, place: Place, format_: options.DataFormat) -> None:
 
 def _states(planned: Plan, place: Place) -> Any:
     from gpbench.store import Store
+    from gpbench.store.database import locate
 
-    if place.db.startswith("sqlite:///") and not Path(place.db[10:]).exists():
+    file = locate(place.db).path
+    if file is not None and not file.exists():
         return {}
     return Store.open(place.db, read_only=True).states(list(planned.stages()))
 

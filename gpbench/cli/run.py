@@ -178,6 +178,7 @@ def report(finished: Finished, format_: options.DataFormat) -> None:
 def run_document(finished: Finished) -> dict[str, Any]:
     """Return the document `gpbench.run/1`."""
     from gpbench.reports.results import result_rows
+    from gpbench.store.database import locate
 
     plan, summary = finished.plan, finished.summary
     name = plan.experiment.name
@@ -193,7 +194,7 @@ def run_document(finished: Finished) -> dict[str, Any]:
         "partial": list(plan.partial),
         "experiment": name,
         "workdir": str(finished.place.workdir),
-        "db": finished.place.db,
+        "db": locate(finished.place.db).shown,
         "results": result_rows(finished.store.results(name), plan.datasets),
     }
 

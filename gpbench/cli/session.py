@@ -69,20 +69,25 @@ def plan_experiment(
 
 
 def prepared(plan: Plan, place: Place, console: Console) -> Plan:
-    """Return the plan with all its data prepared; epochs of a dataset are then counted for sure."""
-    written = prepare_data(plan.experiment, place, console)
-    if written and plan.experiment.recipe.finetune.epochs:
-        return _planned(plan.experiment, place, require_data=True)
-    return plan
+    """Return the plan with all its data prepared, and with that all budgets in epochs counted."""
+    prepare_data(plan, place, console)
+    return _planned(plan.experiment, place, require_data=True, require_counted=True)
 
 
-def _planned(experiment: Experiment, place: Place, *, require_data: bool) -> Plan:
+def _planned(
+    experiment: Experiment, place: Place, *, require_data: bool, require_counted: bool = False
+) -> Plan:
     from gpbench.models.backbone import catalog
     from gpbench.planning import build_plan
 
-    tiles = training_tiles(experiment, place) if experiment.recipe.finetune.epochs else {}
+    recipe = experiment.recipe
+    in_epochs = recipe.pretrain.epochs is not None or recipe.finetune.epochs is not None
     return build_plan(
-        experiment, catalog(experiment.backbones), require_data=require_data, training_tiles=tiles
+        experiment,
+        catalog(experiment.backbones),
+        require_data=require_data,
+        require_counted=require_counted,
+        training_tiles=training_tiles(experiment, place) if in_epochs else {},
     )
 
 
@@ -136,7 +141,8 @@ def accept_exclusions(plan: Plan, *, yes: bool, console: Console) -> None:
         return
     if not sys.stdin.isatty():
         raise ConfigError(f"{len(plan.excluded)} excluded as listed above: -y accepts that")
-    typer.confirm("Go on without these?", abort=True, err=True)
+    if not typer.confirm("Go on without these?", err=True):
+        raise ConfigError("nothing was run: it was not accepted to go on without what is excluded")
 
 
 def make_place(place: Place) -> None:
@@ -157,30 +163,27 @@ def make_place(place: Place) -> None:
         ) from None
 
 
-def prepare_data(experiment: Experiment, place: Place, console: Console) -> bool:
-    """Write the tile stores of the experiment's datasets that are not there; return if any was."""
+def prepare_data(plan: Plan, place: Place, console: Console) -> None:
+    """Write the tile stores of the plan's datasets that are not there yet."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from gpbench.data.tile_store import store_folder
     from gpbench.data.tile_writer import write_store
     from gpbench.planning import resolve_dataset
 
-    written = False
     columns = (TextColumn("preparing {task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for text in experiment.datasets:
-            resolved = resolve_dataset(text, experiment.data_roots)
-            folder = store_folder(place.data, resolved.spec())
+        for facts in plan.datasets:
+            folder = store_folder(place.data, facts.spec)
             if folder.is_dir():
                 continue
+            resolved = resolve_dataset(facts.selector, plan.experiment.data_roots)
             task = progress.add_task(resolved.name, total=None)
 
             def report(done: int, total: int, task: TaskID = task) -> None:
                 progress.update(task, completed=done, total=total)
 
             write_store(folder, resolved.dataset, resolved.root or Path(), report)
-            written = True
-    return written
 
 
 def default_jobs(plan: Plan) -> int:
@@ -291,5 +294,5 @@ def _interruptible(driver: Driver, console: Console) -> Iterator[None]:
 
 
 def resume_command() -> str:
-    """Return the command line that continues this run."""
-    return shlex.join(["gpbench", *sys.argv[1:]])
+    """Return the command line that continues this run; --force would begin it anew."""
+    return shlex.join(["gpbench", *(word for word in sys.argv[1:] if word != "--force")])

@@ -24,7 +24,8 @@ def status(
     """Show how far the experiments of a working directory are, and what failed."""
     from gpbench.store import Store
 
-    found = Store.open(place_of(workdir, db).db, read_only=True).status(experiment)
+    with Store.open(place_of(workdir, db).db, read_only=True) as store:
+        found = store.status(experiment or store.latest_experiment())
     if format_ is options.DataFormat.json:
         failed = [{"key": each.key, "error": each.error, "log": each.log} for each in found.failed]
         print_json({"schema": "gpbench.status/1", "counts": found.counts, "failed": failed})

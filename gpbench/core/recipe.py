@@ -98,6 +98,8 @@ class FinetuneRecipe:
     auxiliary: float = field(default=0.4, metadata=NOT_NEGATIVE)
     """Weight of the auxiliary FCN head's loss; 0: no such head."""
     auxiliary_channels: int = field(default=256, metadata=POSITIVE)
+    class_weights: Literal["none", "sqrt-inverse"] = "none"
+    """Weight of a pixel in the loss: 1, or 1 over the root of its class's share of the labels."""
     drop_path: float = field(default=0.0, metadata=BELOW_ONE)
     optim: Optimisation = field(default_factory=Optimisation)
 
@@ -139,3 +141,9 @@ class Execution:
 def _check_budget(steps: int | None, epochs: float | None) -> None:
     if (steps is None) == (epochs is None):
         raise InvalidValueError("steps, epochs", (steps, epochs), "exactly one of the two")
+
+
+def steps_of(recipe: PretrainRecipe | FinetuneRecipe) -> int:
+    """Return the steps of a recipe in a spec, where planning has resolved epochs."""
+    assert recipe.steps is not None  # noqa: S101  keys are made of resolved recipes only
+    return recipe.steps

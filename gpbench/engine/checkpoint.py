@@ -29,6 +29,7 @@ def save(
     module: nn.Module,
     optimiser: torch.optim.Optimizer,
     averaged: nn.Module | None,
+    device: torch.device,
 ) -> None:
     """Write the checkpoint of a stage; a reader sees the old one or the new one, whole."""
     state = {
@@ -39,7 +40,7 @@ def save(
         "optimiser": optimiser.state_dict(),
         "averaged": averaged.state_dict() if averaged is not None else None,
         "cpu_rng": torch.get_rng_state(),
-        "cuda_rng": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
     }
     partial = folder / f"{NAME}.partial"
     torch.save(state, partial)
@@ -51,6 +52,7 @@ def restore(
     module: nn.Module,
     optimiser: torch.optim.Optimizer,
     averaged: nn.Module | None,
+    device: torch.device,
 ) -> Progress:
     """Return how far the stage in `folder` is, its state loaded; step 0 without a checkpoint."""
     path = folder / NAME
@@ -62,8 +64,8 @@ def restore(
     if averaged is not None:
         averaged.load_state_dict(state["averaged"])
     torch.set_rng_state(state["cpu_rng"])
-    if torch.cuda.is_available() and state["cuda_rng"]:
-        torch.cuda.set_rng_state_all(state["cuda_rng"])
+    if device.type == "cuda" and state["cuda_rng"] is not None:
+        torch.cuda.set_rng_state(state["cuda_rng"], device)
     history = [HistoryRow(**row) for row in state["history"]]
     return Progress(state["step"], history, state["losses"])
 

@@ -91,7 +91,7 @@ class Trainer:
         """
         training = self.training
         self.progress = checkpoint.restore(
-            training.folder, self.module, self.optimiser, self.averaged
+            training.folder, self.module, self.optimiser, self.averaged, training.device
         )
         self.schedule.step_update(self.progress.step)
         self.module.train()
@@ -183,7 +183,12 @@ class Trainer:
     def _save(self) -> None:
         self._flush()
         checkpoint.save(
-            self.training.folder, self.progress, self.module, self.optimiser, self.averaged
+            self.training.folder,
+            self.progress,
+            self.module,
+            self.optimiser,
+            self.averaged,
+            self.training.device,
         )
 
 

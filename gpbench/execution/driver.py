@@ -10,6 +10,7 @@ from pathlib import Path
 
 from gpbench.core.plan import PlanItem
 from gpbench.core.stage import Outcome, StageRequest, utc_now
+from gpbench.engine import checkpoint
 from gpbench.execution.executor import Died, Ended, Event, Executor, Progressed
 from gpbench.execution.leftovers import backbone_file, left_outcome, remove_leftovers
 from gpbench.store import Owner, Store
@@ -54,6 +55,10 @@ class Watcher:
     def progressed(self, job: Job, event: Progressed) -> None: ...
 
     def ended(self, job: Job, outcome: Outcome) -> None: ...
+
+    def failed_before(self, job: Job) -> None: ...
+
+    def waiting(self, job: Job) -> None: ...
 
     def blocked(self, job: Job, because: str) -> None: ...
 
@@ -141,9 +146,12 @@ class Driver:
         elif claim == "failed":
             self.state[job.key] = "failed"
             self.summary.failed.append(job.key)
-            self.watcher.blocked(job, "it failed before; --retry-failed runs it again")
-        elif claim in ("running", "blocked"):  # by another run, which has the stage or its parent
+            self.watcher.failed_before(job)
+        elif claim == "running":  # by another run, which has the stage or its parent
+            self.watcher.waiting(job)
             self.state[job.key] = "elsewhere"
+        elif claim == "blocked":  # another run forced the parent, and it failed there
+            self._block(job, job.needs[0])
         else:
             self._run(job, executor)
 
@@ -154,6 +162,7 @@ class Driver:
             remove_leftovers(folder)
         outcome = left_outcome(folder, job.key)
         if outcome is not None and (outcome.status == "ok" or not self.again.failed):
+            checkpoint.remove(folder)
             self._commit(job, outcome)  # a worker finished, and its driver was gone
             return
         self.state[job.key] = "running"
@@ -174,8 +183,7 @@ class Driver:
         elif isinstance(event, Died):
             self._died(job, event.reason)
         elif isinstance(event, Ended) and event.outcome is None:
-            self.store.release(job.key)
-            self.state[job.key] = "stopped"
+            self._stopped(job)
         elif isinstance(event, Ended) and event.outcome is not None:
             self._commit(job, event.outcome)
 
@@ -185,15 +193,25 @@ class Driver:
             assert self._executor is not None  # noqa: S101  set before any event can come
             self._executor.start(job.request)
             return
+        if self.stop_wanted:
+            self._stopped(job)
+            return
         error = f"{reason}; --retry-failed continues from its last checkpoint"
         self._commit(job, Outcome(job.key, "preempted", utc_now(), 0.0, error))
+
+    def _stopped(self, job: Job) -> None:
+        self.store.release(job.key)
+        self.state[job.key] = "stopped"
 
     def _weights_lost(self, job: Job) -> bool:
         """Return whether a finished pre-training's file is gone while a child still needs it."""
         if job.item.kind != "pretrain" or backbone_file(Path(job.request.folder)).is_file():
             return False
-        children = [other.key for other in self.jobs.values() if job.key in other.needs]
-        return any(state != "done" for state in self.store.states(children).values())
+        children = [other for other in self.jobs.values() if job.key in other.needs]
+        states = self.store.states([job.key, *(child.key for child in children)])
+        return states.get(job.key) == "done" and any(
+            states.get(child.key) != "done" or self._weights_lost(child) for child in children
+        )
 
     def _commit(self, job: Job, outcome: Outcome) -> None:
         self.store.commit(outcome, Path(job.request.folder))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -40,13 +41,13 @@ class Processes:
     def start(self, request: StageRequest) -> None:
         worker = self._idle.pop() if self._idle else _Worker.spawned()
         worker.key = request.spec.key
-        worker.pipe.send(request.to_json())
+        worker.tell(request.to_json())
         self._busy.append(worker)
 
     def events(self) -> Iterable[Event]:
         for worker in self._busy:
             if self._stopped and not worker.told_to_stop:
-                worker.pipe.send("stop")
+                worker.tell("stop")
                 worker.told_to_stop = True
         ready = wait([worker.pipe for worker in self._busy], timeout=1.0)
         for worker in [worker for worker in self._busy if worker.pipe in ready]:
@@ -87,11 +88,16 @@ class _Worker:
         theirs.close()
         return cls(process, mine)
 
+    def tell(self, text: str) -> None:
+        """Send to the worker; that it is gone is seen when it is listened to."""
+        with contextlib.suppress(OSError):
+            self.pipe.send(text)
+
     def event(self) -> Event:
         """Return what the worker said; a closed pipe means that the process is gone."""
         try:
             kind, content = self.pipe.recv()
-        except (EOFError, ConnectionResetError):
+        except (EOFError, OSError):
             self.process.join()
             return Died(self.key, _how_it_ended(self.process.exitcode))
         if kind == "beat":
@@ -126,13 +132,19 @@ class _Line:
                 self.requests.put(said)
 
     def beat(self, beat: Beat) -> None:
-        self._pipe.send(("beat", json.dumps(asdict(beat))))
+        self._send("beat", json.dumps(asdict(beat)))
 
     def stop_wanted(self) -> bool:
         return self._stop.is_set()
 
     def ended(self, outcome: Outcome | None) -> None:
-        self._pipe.send(("ended", outcome.to_json() if outcome else ""))
+        self._send("ended", outcome.to_json() if outcome else "")
+
+    def _send(self, kind: str, content: str) -> None:
+        try:
+            self._pipe.send((kind, content))
+        except OSError:
+            os._exit(1)  # as in `_read`: never the stage's own failure
 
 
 def _serve(pipe: Connection) -> None:

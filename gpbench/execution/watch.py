@@ -46,6 +46,7 @@ class PlainWatcher(Watcher):
     def __init__(self, console: Console, headline: Headline) -> None:
         self.console, self.headline = console, headline
         self.total = self.ended_count = self.skipped_count = 0
+        self.waited_for: set[str] = set()
 
     def begun(self, jobs: Sequence[Job]) -> None:
         self.total = len(jobs)
@@ -58,6 +59,15 @@ class PlainWatcher(Watcher):
         self.ended_count += 1
         said = self.headline(outcome, job.item) if outcome.status == "ok" else str(outcome.error)
         self._line(job, "done" if outcome.status == "ok" else outcome.status.upper(), said, outcome)
+
+    def failed_before(self, job: Job) -> None:
+        self.ended_count += 1
+        self.say(f"failed before: {stage_label(job.item)}; --retry-failed runs it again")
+
+    def waiting(self, job: Job) -> None:
+        if job.key not in self.waited_for:
+            self.waited_for.add(job.key)
+            self.say(f"waiting for another run: {stage_label(job.item)}")
 
     def blocked(self, job: Job, because: str) -> None:
         self.ended_count += 1
@@ -115,6 +125,11 @@ class LiveWatcher(PlainWatcher):
         self.running.pop(job.key, None)
         self.failed_count += outcome.status != "ok"
         super().ended(job, outcome)
+        self.bar.advance(self.task)
+
+    def failed_before(self, job: Job) -> None:
+        super().failed_before(job)
+        self.failed_count += 1
         self.bar.advance(self.task)
 
     def blocked(self, job: Job, because: str) -> None:

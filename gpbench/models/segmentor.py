@@ -34,6 +34,7 @@ class Segmentor(nn.Module):
         image_px: Side of the training crops.
         seed: Fixes all initial weights; those of the heads do not depend on the backbone's.
         excluded: Classes that are neither learnt nor predicted.
+        class_weights: Weight of a pixel in the loss by its class; None: all the same.
 
     Raises:
         UnknownNameError: If there is no backbone or decode head of that name.
@@ -42,8 +43,9 @@ class Segmentor(nn.Module):
 
     is_excluded: Tensor
     targets: Tensor
+    class_weights: Tensor
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the parts of a segmentor
         self,
         backbone: str,
         in_chans: int,
@@ -53,6 +55,7 @@ class Segmentor(nn.Module):
         image_px: int,
         seed: int,
         excluded: Sequence[int] = (),
+        class_weights: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
         self.auxiliary_weight, self.excluded = recipe.auxiliary, tuple(excluded)
@@ -77,6 +80,8 @@ class Segmentor(nn.Module):
         is_excluded[0, list(excluded)] = True
         targets = torch.arange(IGNORE_INDEX + 1)
         targets[list(excluded)] = IGNORE_INDEX
+        weights = torch.tensor(class_weights or [1.0] * n_classes)
+        self.register_buffer("class_weights", weights, persistent=False)
         self.register_buffer("is_excluded", is_excluded, persistent=False)
         self.register_buffer("targets", targets, persistent=False)
 
@@ -111,15 +116,18 @@ class Segmentor(nn.Module):
                 "batch", len(images), "2 or more: the decode heads normalise over the batch"
             )
         maps, targets = self._maps(images), self.targets[labels.long()]
-        decode = _cross_entropy(self._logits(self.decode_head, maps, images), targets)
+        decode = self._loss(self.decode_head, maps, images, targets)
         if self.auxiliary_head is None:
             return {"loss": decode}
-        auxiliary = _cross_entropy(self._logits(self.auxiliary_head, maps, images), targets)
+        auxiliary = self._loss(self.auxiliary_head, maps, images, targets)
         return {
             "loss": decode + self.auxiliary_weight * auxiliary,
             "decode": decode.detach(),
             "auxiliary": auxiliary.detach(),
         }
+
+    def _loss(self, head: nn.Module, maps: list[Tensor], images: Tensor, targets: Tensor) -> Tensor:
+        return _cross_entropy(self._logits(head, maps, images), targets, self.class_weights)
 
     def _maps(self, images: Tensor) -> list[Tensor]:
         height, width = self._padded(images)
@@ -143,7 +151,11 @@ def _rounded_up(side_px: int, multiple_px: int) -> int:
     return -(-side_px // multiple_px) * multiple_px
 
 
-def _cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return the mean over the pixels that are not ignored; 0 where all are."""
-    total = F.cross_entropy(logits, targets, ignore_index=IGNORE_INDEX, reduction="sum")
-    return total / (targets != IGNORE_INDEX).sum().clamp(min=1)
+def _cross_entropy(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Return the weighted mean over the pixels that are not ignored; 0 where all are."""
+    total = F.cross_entropy(
+        logits, targets, weight=weights, ignore_index=IGNORE_INDEX, reduction="sum"
+    )
+    scored = targets != IGNORE_INDEX
+    whole = weights[targets[scored]].sum()
+    return total / whole.clamp(min=torch.finfo(whole.dtype).tiny)

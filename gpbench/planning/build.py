@@ -43,6 +43,7 @@ def build_plan(
     catalog: BackboneCatalog,
     *,
     require_data: bool,
+    require_counted: bool = False,
     training_tiles: Mapping[str, int] = NONE_COUNTED,
 ) -> Plan:
     """Return the stages of an experiment.
@@ -54,6 +55,7 @@ def build_plan(
         experiment: What is asked for.
         catalog: The backbones that exist.
         require_data: Missing data of what was named are an error, as for `run`.
+        require_counted: Budgets in epochs of a dataset whose tiles are not counted are an error.
         training_tiles: Dataset -> tiles in its training images, of those that are prepared; needed
             where a budget is in epochs of a dataset.
 
@@ -72,7 +74,7 @@ def build_plan(
     arms = _with_sources(arms, resolved, experiment, excluded, demo=demo)
     sources, arms = _sources(arms, resolved, experiment, excluded, require_data=require_data)
     _check_left(arms, datasets, excluded)
-    if require_data:
+    if require_counted:
         _check_counted(experiment, arms, datasets)
     setting = Setting(experiment.recipe, sources)
     items = plan_items(experiment, arms, datasets, setting)

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gpbench.api import Draws
-from gpbench.core.recipe import FinetuneRecipe
+from gpbench.core.recipe import FinetuneRecipe, steps_of
 from gpbench.core.seeds import derive_seed
 from gpbench.core.stage import (
     FinetuneSpec,
@@ -84,13 +85,16 @@ def finetune(request: StageRequest, monitor: Monitor) -> Finetuned:
     set_up(spec.numerics, derive_seed(seed, "layers"))
 
     store = TileStore.open(store_folder(Path(request.data_folder), spec.dataset))
-    segmentor = _segmentor(request, spec, seed)
+    labelled = label_subset(
+        store.class_pixels("train"), spec.label_fraction, derive_seed(seed, "labels")
+    )
+    segmentor = _segmentor(request, spec, class_weights(store, labelled, spec), seed)
     task = SegmentationTask(segmentor, spec.recipe, _crop_px(spec))
     training = Training(
         task=task,
         backbone=segmentor.backbone,
-        fetch=_fetcher(store, spec, seed),
-        steps=spec.recipe.steps or 0,
+        fetch=_fetcher(store, labelled, spec, seed),
+        steps=steps_of(spec.recipe),
         optim=spec.recipe.optim,
         numerics=spec.numerics,
         # the heads normalise over the batch: cutting it would change the numbers
@@ -111,7 +115,26 @@ def _crop_px(spec: FinetuneSpec) -> int:
     return spec.recipe.crop_px or spec.dataset.protocol.tile_px
 
 
-def _segmentor(request: StageRequest, spec: FinetuneSpec, seed: int) -> Segmentor:
+def class_weights(
+    store: TileStore, labelled: NDArray[np.int64], spec: FinetuneSpec
+) -> list[float] | None:
+    """Return the loss's weight of each class (C,), from the labels that are trained on.
+
+    `sqrt-inverse` is 1 / sqrt(share of the pixels); a class without pixels has weight 0.
+    """
+    if spec.recipe.class_weights == "none":
+        return None
+    pixels = store.class_pixels("train")[labelled].sum(axis=0)
+    shares = pixels / pixels.sum()
+    weights: list[float] = np.divide(
+        1, np.sqrt(shares), out=np.zeros(len(shares)), where=shares > 0
+    ).tolist()
+    return weights
+
+
+def _segmentor(
+    request: StageRequest, spec: FinetuneSpec, weights: list[float] | None, seed: int
+) -> Segmentor:
     info, protocol = spec.dataset.info, spec.dataset.protocol
     segmentor = Segmentor(
         spec.backbone,
@@ -120,6 +143,7 @@ def _segmentor(request: StageRequest, spec: FinetuneSpec, seed: int) -> Segmento
         spec.recipe,
         image_px=_crop_px(spec),
         excluded=tuple(info.classes.index(name) for name in protocol.excluded),
+        class_weights=weights,
         seed=derive_seed(seed, "weights"),
     )
     if request.parent_weights is not None:
@@ -133,13 +157,11 @@ def _segmentor(request: StageRequest, spec: FinetuneSpec, seed: int) -> Segmento
     return segmentor
 
 
-def _fetcher(store: TileStore, spec: FinetuneSpec, seed: int) -> Any:
+def _fetcher(store: TileStore, labelled: NDArray[np.int64], spec: FinetuneSpec, seed: int) -> Any:
     """Return step -> batch over the tiles of the labelled training images."""
     protocol, recipe = spec.dataset.protocol, spec.recipe
     images = store.images("train")
-    labels_seed = derive_seed(seed, "labels")
-    chosen = label_subset(store.class_pixels("train"), spec.label_fraction, labels_seed)
-    windows = windows_of([images[i] for i in chosen], protocol.tile_px, protocol.stride_px)
+    windows = windows_of([images[i] for i in labelled], protocol.tile_px, protocol.stride_px)
     order = derive_seed(seed, "order")
 
     def fetch(step: int) -> Fetched:

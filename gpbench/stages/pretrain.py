@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from gpbench import registry
-from gpbench.api import Batch, HasEma, Phase, Role, RoleBatch
+from gpbench.api import Batch, HasEma, Phase, Role, RoleBatch, is_splittable
 from gpbench.core.errors import ContractError, InvalidValueError
-from gpbench.core.recipe import PretrainRecipe
+from gpbench.core.recipe import PretrainRecipe, steps_of
 from gpbench.core.seeds import derive_seed
 from gpbench.core.stage import BACKBONE_FILE, HistoryRow, PretrainSpec, SourceSpec, StageRequest
 from gpbench.data.sampler import batch_indices
@@ -67,7 +67,7 @@ def pretrain(request: StageRequest, monitor: Monitor) -> tuple[HistoryRow, ...]:
         task=task,
         backbone=task.net,
         fetch=lambda step: _fetch(images, spec.recipe, step, seed),
-        steps=_steps(spec.recipe),
+        steps=steps_of(spec.recipe),
         optim=spec.recipe.optim,
         numerics=spec.numerics,
         execution=request.execution,
@@ -128,22 +128,35 @@ def _take_over(net: nn.Module, request: StageRequest, spec: PretrainSpec, seed: 
     )
 
 
-def _steps(recipe: PretrainRecipe) -> int:
-    assert recipe.steps is not None  # noqa: S101  resolved by planning before the key was made
-    return recipe.steps
-
-
 def _check_cuttable(task: nn.Module, request: StageRequest) -> None:
-    has_batch_statistics = any(
-        isinstance(module, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001  the common base of all of them
-        for module in task.modules()
-    )
-    if request.execution.micro_batch is not None and has_batch_statistics:
+    """Refuse micro-batches where cutting a batch would change the numbers."""
+    if request.execution.micro_batch is None:
+        return
+    reasons = [
+        reason
+        for reason, found in (
+            ("its task does not declare `splittable = True`", not is_splittable(task)),
+            ("it has batch statistics", any(map(_has_batch_statistics, task.modules()))),
+            ("it drops at random", any(map(_drops, task.modules()))),
+        )
+        if found
+    ]
+    if reasons:
         raise InvalidValueError(
             "execution.micro_batch",
             request.execution.micro_batch,
-            "null for networks with batch statistics: cutting the batch would change the numbers",
+            f"null: cutting the batch would change the numbers, for {'; '.join(reasons)}",
         )
+
+
+def _has_batch_statistics(module: nn.Module) -> bool:
+    return isinstance(module, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001  the common base of all
+
+
+def _drops(module: nn.Module) -> bool:
+    """Return whether a module is dropout or stochastic depth with a rate."""
+    rate = getattr(module, "drop_prob", None) or getattr(module, "p", None)
+    return isinstance(rate, float) and rate > 0
 
 
 def _fetch(images: dict[Role, RoleImages], recipe: PretrainRecipe, step: int, seed: int) -> Fetched:

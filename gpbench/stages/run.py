@@ -47,7 +47,8 @@ def run_stage(request: StageRequest, monitor: Monitor) -> Outcome:
     """
     folder = Path(request.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / artefacts.OUTCOME).unlink(missing_ok=True)  # of an earlier attempt
+    for name in (artefacts.OUTCOME, artefacts.LOG):  # of an earlier attempt
+        (folder / name).unlink(missing_ok=True)
     artefacts.write_text(folder / artefacts.SPEC, canonical_json(request.spec) + "\n")
     begun = time.monotonic()
     outcome = Outcome(
@@ -58,13 +59,14 @@ def run_stage(request: StageRequest, monitor: Monitor) -> Outcome:
     )
     try:
         outcome = _ended_well(request, monitor, outcome)
-        checkpoint.remove(folder)
     except StageInterruptedError:
         raise
     except Exception as error:  # noqa: BLE001  a plugin may raise anything; the traceback is kept
         outcome = _ended_badly(folder, outcome, error)
     outcome = replace(outcome, duration_s=round(time.monotonic() - begun, 3))
     artefacts.write_text(folder / artefacts.OUTCOME, outcome.to_json() + "\n")
+    if outcome.status in ("ok", "diverged"):  # neither is continued
+        checkpoint.remove(folder)
     return outcome
 
 

@@ -46,6 +46,8 @@ class Generalised:
 class Task(nn.Module):
     """Cross-entropy of the class of a view whose channels are shuffled."""
 
+    splittable = True
+
     def __init__(self, params: Params, context: PhaseContext) -> None:
         super().__init__()
         self.params, self.recipe, self.in_chans = params, context.recipe, context.in_chans

@@ -33,6 +33,8 @@ class ImageNet:
 class Task(nn.Module):
     """Cross-entropy of the class of an ordinary view."""
 
+    splittable = True
+
     def __init__(self, context: PhaseContext) -> None:
         super().__init__()
         self.recipe, self.net = context.recipe, context.classifier()

@@ -54,6 +54,16 @@ def test_run_reports_every_finetuning_and_the_same_command_does_nothing(tiny: Co
     assert "Nothing to do" in again.err
 
 
+def test_budget_in_epochs_is_counted_once_the_data_are_prepared(tiny: Command) -> None:
+    # 40 images of 2 x 2 tiles make 160 tiles: an epoch is 80 steps of 2 tiles
+    epochs = ("--set", "finetune.epochs=0.05", "--set", "finetune.batch=2")
+    said = tiny(*SCRATCH, "--pretrain-seeds", "1", "-j", "1", *epochs, *JSON)
+    assert said.code == 0, said.err
+    with Store.open(str(Path(said.document["db"]).as_uri().replace("file", "sqlite"))) as store:
+        (row,) = said.document["results"]
+        assert store.history(row["key"])[-1].step == 4
+
+
 def test_force_runs_everything_again_to_the_same_numbers(tiny: Command) -> None:
     arms = ("-s", "scratch", "-d", "demo-mfnet", "--pretrain-seeds", "1", "-j", "1", *JSON)
     first = tiny(*arms)

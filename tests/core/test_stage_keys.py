@@ -60,7 +60,7 @@ def test_keys_of_two_fixed_specs_are_as_committed() -> None:
     users' databases; commit the new keys only if it is meant.
     """
     assert PRETRAIN.key == "0b910b6c1abb4d6b98a9db2e75282df9a6ffb753ed4a7ddd930b5b0c270de99c"
-    assert FINETUNE.key == "3d7a6cf93fa67bcaf74078f8b24b311e3c7dd9a44ca909c0b9dcdf349b4cd7fe"
+    assert FINETUNE.key == "7b9edc451dad27dd418c9648951f075785d500cfd02c339d43c6782f2322e702"
 
 
 @pytest.mark.parametrize(

@@ -119,6 +119,7 @@ def failing(world: World, bad: str, **changes: object) -> Script:
         outcome = world.ends_well(key, attempt)
         if key != bad:
             return outcome
+        (world.folder_of(key) / BACKBONE_FILE).unlink()
         return replace(outcome, artefacts=(), scores=(), images=(), **changes)  # type: ignore[arg-type]  # fields by name
 
     return script
@@ -147,8 +148,11 @@ def test_retry_failed_runs_a_failed_stage_and_what_it_blocked(world: World) -> N
     assert not summary.failed
 
 
-def test_retry_failed_leaves_a_diverged_stage_alone_and_force_does_not(world: World) -> None:
-    bad = first(world, "finetune")
+@pytest.mark.parametrize("kind", ["pretrain", "finetune"])
+def test_retry_failed_leaves_a_diverged_stage_alone_and_force_does_not(
+    world: World, kind: str
+) -> None:
+    bad = first(world, kind)
     world.run(failing(world, bad, status="diverged", error="nan", diverged_at=3))
     summary, executor = world.run(world.ends_well, Again(failed=True))
     assert (executor.started, summary.failed) == ([], [bad])
@@ -189,6 +193,28 @@ def test_left_outcome_with_a_damaged_file_is_not_believed(world: World) -> None:
     (world.folder_of(finished) / outcome.artefacts[0].path).write_text("half")
     _, executor = world.run(world.ends_well)
     assert finished in executor.started
+
+
+def test_lost_weights_of_a_whole_chain_are_made_again_for_a_child(world: World) -> None:
+    tuned = first(world, "finetune")
+    world.run(failing(world, tuned, status="oom", error="no"))
+    chain = [key for key, item in world.items.items() if item.kind == "pretrain"][:2]
+    for key in chain:
+        (world.folder_of(key) / BACKBONE_FILE).unlink()
+    _, executor = world.run(world.ends_well, Again(failed=True))
+    assert executor.started == [*chain, tuned]
+
+
+def test_stage_whose_process_dies_while_the_run_is_stopped_has_not_failed(world: World) -> None:
+    def script(_key: str, _attempt: int) -> str:
+        driver.stop()
+        return "gone"
+
+    executor = Scripted(script)
+    driver = Driver(world.store, Watcher(), Again())
+    summary = driver.run(world.jobs(), lambda _listen: executor)
+    assert (summary.interrupted, summary.failed) == (True, [])
+    assert set(world.store.states(list(world.items)).values()) == {"pending"}
 
 
 def test_stopped_stages_are_pending_again(world: World) -> None:
