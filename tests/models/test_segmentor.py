@@ -231,3 +231,13 @@ for name in ("{TINY}", "test_vit"):
     )
     assert (done.stdout, done.stderr) == ("", "")
     assert not list(tmp_path.iterdir())
+
+
+def test_class_weights_weigh_pixels_by_their_class() -> None:
+    weights = [1.0, 2.0, 0.5, 4.0, 0.0]
+    segmentor = made(class_weights=weights).eval()
+    images, labels = tiles()
+    pixels = F.cross_entropy(segmentor(images), labels.long(), reduction="none")
+    each = torch.tensor(weights)[labels.long()]
+    expected = (pixels * each).sum() / each.sum()
+    torch.testing.assert_close(segmentor.losses(images, labels)["decode"], expected.detach())
