@@ -85,9 +85,6 @@ def main() -> None:
             traceback.print_exc()
         sys.stderr.write(f"gpbench: {error}\n")
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.stderr.write("gpbench: interrupted\n")
-        sys.exit(130)
 
 
 if __name__ == "__main__":

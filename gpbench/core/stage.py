@@ -30,6 +30,9 @@ ENGINE_VERSION = 1
 BACKBONE_FILE = "backbone.safetensors"
 """What a pre-training leaves in its folder for its children."""
 
+PLAIN = "plain"
+"""The variant without test-time augmentation, by which every fine-tuning is scored."""
+
 Kind = Literal["pretrain", "finetune"]
 Status = Literal["ok", "diverged", "oom", "timeout", "preempted", "invalid"]
 State = Literal["pending", "running", "done", "failed", "blocked"]

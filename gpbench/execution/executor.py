@@ -41,9 +41,6 @@ class Executor(Protocol):
     """Runs stages somewhere. Used as a context manager; leaving it leaves no process behind."""
 
     @property
-    def name(self) -> str: ...
-
-    @property
     def free(self) -> int:
         """Return how many more stages can be started now."""
         ...

@@ -14,8 +14,6 @@ from gpbench.execution.executor import Ended, Event, Progressed
 class Inline:
     """Runs one stage at a time in the calling thread; beats are handed to `listen` as they come."""
 
-    name = "inline"
-
     def __init__(self, listen: Callable[[Event], None]) -> None:
         self._listen = listen
         self._waiting: StageRequest | None = None
@@ -30,7 +28,7 @@ class Inline:
         self._waiting = request
 
     def events(self) -> Iterable[Event]:
-        from gpbench.stages.run import run_stage  # noqa: PLC0415  torch only once there is work
+        from gpbench.stages.run import run_stage  # noqa: PLC0415  slow to load: when there is work
 
         if self._waiting is None:
             return

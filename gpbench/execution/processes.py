@@ -26,8 +26,6 @@ _SPAWN = multiprocessing.get_context("spawn")  # a forked torch process may hang
 class Processes:
     """Runs up to `jobs` stages at once, in worker processes that serve one stage after another."""
 
-    name = "inline"
-
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._idle: list[_Worker] = []
@@ -151,7 +149,7 @@ def _serve(pipe: Connection) -> None:
     """Run stages one after another until the driver ends this process or is gone itself."""
     for number in (signal.SIGINT, signal.SIGTERM):  # they may reach the whole process group:
         signal.signal(number, signal.SIG_IGN)  # the driver decides
-    from gpbench.stages.run import run_stage  # noqa: PLC0415  torch only in workers
+    from gpbench.stages.run import run_stage  # noqa: PLC0415  slow to load: in workers only
 
     line = _Line(pipe)
     while True:

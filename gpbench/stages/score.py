@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gpbench.core.errors import StageInterruptedError
-from gpbench.core.stage import FinetuneSpec, ImageFacts, ScoredVariant, digest
+from gpbench.core.stage import PLAIN, FinetuneSpec, ImageFacts, ScoredVariant, digest
 from gpbench.data.tile_store import StoredImage, TileStore
 from gpbench.data.windows import grid, padded_tile
 from gpbench.engine.device import autocast
@@ -23,8 +23,6 @@ from gpbench.stages.tiles import standardised
 EXAMPLES = 4
 """Test images whose predicted label map is kept."""
 WINDOWS_AT_ONCE = 8
-PLAIN = "plain"
-"""The variant without any test-time augmentation."""
 
 
 @torch.inference_mode()

@@ -16,9 +16,6 @@ from gpbench.store.counts import Counts, unpack
 from gpbench.store.models import ConfusionRow, ImageRow, ItemRow, ScoreRow, StageRow
 from gpbench.store.progress import environments, experiment_row, stages_of
 
-PLAIN = "plain"
-"""The variant that every fine-tuning is scored by."""
-
 
 @dataclass(frozen=True)
 class Result:

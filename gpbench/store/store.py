@@ -12,7 +12,15 @@ from sqlalchemy.orm import Session
 
 from gpbench.core.errors import StoreError
 from gpbench.core.plan import Plan
-from gpbench.core.stage import Artefact, HistoryRow, ImageFacts, Outcome, StageSpec, State
+from gpbench.core.stage import (
+    PLAIN,
+    Artefact,
+    HistoryRow,
+    ImageFacts,
+    Outcome,
+    StageSpec,
+    State,
+)
 from gpbench.store import claims, progress, recording
 from gpbench.store import results as outcomes
 from gpbench.store.counts import Counts
@@ -149,14 +157,12 @@ class Store:
         with self._read() as session:
             return progress.artefacts(session, key)
 
-    def results(self, experiment: str, variant: str = outcomes.PLAIN) -> list[outcomes.Result]:
+    def results(self, experiment: str, variant: str = PLAIN) -> list[outcomes.Result]:
         """Return one result per fine-tuning of an experiment, in order, unfinished ones too."""
         with self._read() as session:
             return outcomes.results(session, experiment, variant)
 
-    def counts(
-        self, key: str, variant: str = outcomes.PLAIN
-    ) -> tuple[tuple[ImageFacts, ...], Counts]:
+    def counts(self, key: str, variant: str = PLAIN) -> tuple[tuple[ImageFacts, ...], Counts]:
         """Return a stage's scored images and their counts (N, C, C) int64, rows true classes."""
         with self._read() as session:
             return outcomes.counts(session, key, variant)

@@ -25,8 +25,6 @@ Script = Callable[[str, int], Outcome | str | None]
 class Scripted:
     """Meets the Executor protocol; two stages at a time, the oldest ends first."""
 
-    name = "scripted"
-
     def __init__(self, script: Script) -> None:
         self.script = script
         self.running: list[str] = []

@@ -9,15 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from gpbench import registry
 from gpbench.core.recipe import Execution, FinetuneRecipe, Optimisation
-from gpbench.core.stage import DatasetSpec, FinetuneSpec, Numerics, PluginSpec, StageRequest
+from gpbench.core.stage import DatasetSpec, FinetuneSpec, Numerics, StageRequest
 from gpbench.data.label_subset import label_subset
 from gpbench.data.tile_store import TileStore, store_folder
 from gpbench.data.tile_writer import write_store
 from gpbench.engine.monitor import Silent
 from gpbench.models.backbone import create_classifier, save_backbone
-from gpbench.planning import dataset_fingerprint
+from gpbench.planning import resolve_dataset
 from gpbench.stages.finetune import class_weights
 from gpbench.stages.run import run_stage
 
@@ -30,11 +29,9 @@ RECIPE = FinetuneRecipe(
 def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, DatasetSpec]:
     """Return prepared demo-mfnet: four bands, day and night."""
     folder = tmp_path_factory.mktemp("data")
-    dataset = registry.load("datasets", "demo-mfnet")
-    plugin = PluginSpec("demo-mfnet", dataset.info.version)
-    fingerprint = dataset_fingerprint(dataset, None)
-    spec = DatasetSpec(plugin, dataset.info, dataset.protocol, fingerprint)
-    write_store(store_folder(folder, spec), dataset, Path())
+    resolved = resolve_dataset("demo-mfnet", {})
+    spec = resolved.spec()
+    write_store(store_folder(folder, spec), resolved.dataset, Path())
     return folder, spec
 
 
@@ -76,7 +73,8 @@ def test_arms_of_one_replicate_see_the_same_tiles_and_start_with_the_same_head(
 
     class Watched(finetune.SegmentationTask):
         def loss(self, views: tuple[torch.Tensor, torch.Tensor]) -> dict[str, torch.Tensor]:
-            seen.append((views[0], self.net.decode_head.conv_seg.weight.detach().clone()))
+            head = self.net.get_parameter("decode_head.conv_seg.weight")
+            seen.append((views[0], head.detach().clone()))
             return super().loss(views)
 
     monkeypatch.setattr(finetune, "SegmentationTask", Watched)
