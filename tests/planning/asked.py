@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gpbench.config import load_experiment
+from gpbench.config import load_experiment, load_recipe
 from gpbench.core.plan import BackboneCatalog, BackboneFacts, Plan, PlanItem
+from gpbench.core.recipe import FinetuneRecipe, PretrainRecipe, steps_of
 from gpbench.core.stage import FinetuneSpec, PretrainSpec
 from gpbench.planning import build_plan
 
+DEMO = load_recipe("demo")
 BACKBONES = ("test_convnext3", "test_vit")
 CATALOG = BackboneCatalog(
     frozenset(BACKBONES),
@@ -31,7 +33,18 @@ def plan(file: Path | None = None, *, require_data: bool = True, **flags: Any) -
     tiles = flags.pop("training_tiles", {})
     environ = flags.pop("environ", {})
     experiment = load_experiment(file, {**plain, **flags}, environ, CATALOG.names)
-    return build_plan(experiment, CATALOG, require_data=require_data, training_tiles=tiles)
+    return build_plan(
+        experiment,
+        CATALOG,
+        require_data=require_data,
+        require_counted=require_data,
+        training_tiles=tiles,
+    )
+
+
+def shown(recipe: PretrainRecipe | FinetuneRecipe) -> int:
+    """Return how many images one training by a recipe shows."""
+    return steps_of(recipe) * recipe.batch
 
 
 def pretrainings(found: Plan) -> list[PretrainSpec]:

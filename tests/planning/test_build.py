@@ -16,9 +16,10 @@ from gpbench.core.errors import (
     UnknownNameError,
 )
 from gpbench.core.plan import BackboneCatalog, Plan
+from gpbench.core.recipe import steps_of
 from gpbench.core.stage import PretrainSpec
 from gpbench.planning import build_plan
-from tests.planning.asked import finetunings, items, plan, pretrainings, transfers
+from tests.planning.asked import DEMO, finetunings, items, plan, pretrainings, shown, transfers
 from tests.plugins import CARDS, SOURCE, dataset, install, strategy
 
 
@@ -40,7 +41,10 @@ def test_demo_has_48_stages(demo: Plan) -> None:
     assert len(finetunings(demo)) == 36
     assert demo.cells == 12
     assert not demo.trial
-    assert demo.images == {"pretrain": 12 * 200 * 32, "finetune": 36 * 120 * 16}
+    assert demo.images == {
+        "pretrain": 12 * shown(DEMO.pretrain),
+        "finetune": 36 * shown(DEMO.finetune),
+    }
 
 
 def test_parents_come_before_their_children(demo: Plan) -> None:
@@ -195,7 +199,7 @@ def test_equal_prefixes_of_chains_run_once(tmp_path: Path, monkeypatch: pytest.M
     assert first.strategy.name == "imagenet"
     assert [spec.parent for spec in others] == [first.key, first.key]
     assert [spec.position for spec in others] == [1, 1]
-    assert [spec.recipe.steps for spec in (first, *others)] == [100, 100, 100]
+    assert [spec.recipe.steps for spec in (first, *others)] == [steps_of(DEMO.pretrain) // 2] * 3
     assert found.strategies[0].chain == ("supervised", "more")
     assert found.strategies[0].title == "Supervised ImageNet pre-training + Fake"
 
@@ -250,7 +254,7 @@ def test_phase_with_two_roles_reads_both_sources(
     assert [(each.role, each.source.name) for each in spec.sources] == [
         ("labelled", "demo"), ("unlabelled", "pics")
     ]  # fmt: skip
-    assert found.images["pretrain"] == 200 * 32 * 2
+    assert found.images["pretrain"] == 2 * shown(DEMO.pretrain)
 
 
 # --- epochs ---
@@ -259,14 +263,14 @@ def test_phase_with_two_roles_reads_both_sources(
 def test_epochs_of_a_source_become_steps() -> None:
     (spec,) = pretrainings(plan(set=["pretrain.epochs=2"]))
     images = len(registry.load("sources", "demo").images(Path(), "labelled"))
-    assert spec.recipe.steps == round(2 * images / 32)
+    assert spec.recipe.steps == round(2 * images / DEMO.pretrain.batch)
     assert spec.recipe.epochs is None
 
 
 def test_epochs_of_a_dataset_need_its_tiles_counted() -> None:
     asked: dict[str, Any] = {"set": ["finetune.epochs=2"]}
     (spec,) = finetunings(plan(training_tiles={"demo-isaid": 320}, label_fraction="0.5", **asked))
-    assert (spec.recipe.steps, spec.recipe.epochs) == (20, None)
+    assert (spec.recipe.steps, spec.recipe.epochs) == (320 // DEMO.finetune.batch, None)
     assert finetunings(plan(require_data=False, **asked)) == []
     with pytest.raises(ConfigError) as caught:
         plan(**asked)

@@ -13,7 +13,7 @@ from gpbench.core.recipe import FinetuneRecipe
 from gpbench.core.stage import StageRequest, State
 from gpbench.planning import plan_document, requests
 from gpbench.planning.estimate import head_parameters, weights_bytes
-from tests.planning.asked import plan, pretrainings
+from tests.planning.asked import DEMO, plan, pretrainings, shown
 from tests.plugins import dataset, install
 
 ITEM_FIELDS = [
@@ -47,7 +47,7 @@ def test_document_of_the_demo(demo: Plan) -> None:
     assert document["stages"] == {
         "total": 48, "pretrain": 12, "finetune": 36, "done": 0, "todo": 48
     }  # fmt: skip
-    assert document["estimate"]["images"] == 12 * 200 * 32 + 36 * 120 * 16
+    assert document["estimate"]["images"] == 12 * shown(DEMO.pretrain) + 36 * shown(DEMO.finetune)
     assert document["estimate"]["gpu_hours"] is None
     assert document["design"] == {
         "level": "strategy", "pretrainings": 3, "finetunings": 1, "p_floor": None,
@@ -78,7 +78,7 @@ def test_items_name_the_keys_they_need(demo: Plan) -> None:
 
 def test_hours_come_from_measured_times(demo: Plan) -> None:
     document = plan_document(demo, {}, seconds_per_image={"pretrain": 0.5, "finetune": 2.0})
-    expected = (12 * 200 * 32 * 0.5 + 36 * 120 * 16 * 2.0) / 3600
+    expected = (12 * shown(DEMO.pretrain) * 0.5 + 36 * shown(DEMO.finetune) * 2.0) / 3600
     assert document["estimate"]["gpu_hours"] == pytest.approx(expected)
 
 
