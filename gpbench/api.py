@@ -22,7 +22,9 @@ from gpbench.core.errors import (
     DatasetNotFoundError,
     InvalidValueError,
     LabelError,
+    ProblemKind,
 )
+from gpbench.core.problems import DataProblemsError, Problem
 from gpbench.core.recipe import Inflate, PretrainRecipe
 from gpbench.core.seeds import derive_seed
 
@@ -31,11 +33,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "IGNORE_INDEX", "AfterStep", "Band", "Batch", "ConfigError", "ContractError", "DataError",
-    "Dataset", "DatasetInfo", "DatasetNotFoundError", "Draws", "EvaluationProtocol", "HasEma",
-    "Image", "ImageRef", "Inflate", "InvalidValueError", "Label", "LabelError", "Metric",
-    "ParametrisedDataset", "Phase", "PhaseContext", "PretrainRecipe", "PretrainTask", "Role",
-    "RoleBatch", "Source", "SourceImage", "SourceInfo", "SourceRef", "Split", "Strategy",
-    "derive_seed", "is_splittable",
+    "DataProblemsError", "Dataset", "DatasetInfo", "DatasetNotFoundError", "Draws",
+    "EvaluationProtocol", "Fact", "HasEma", "HasFacts", "Image", "ImageRef", "Inflate",
+    "InspectedDataset", "InvalidValueError", "Label", "LabelError", "Metric",
+    "ParametrisedDataset", "Phase", "PhaseContext", "PretrainRecipe", "PretrainTask", "Problem",
+    "ProblemKind", "Role", "RoleBatch", "Source", "SourceImage", "SourceInfo", "SourceRef",
+    "Split", "Strategy", "derive_seed", "is_splittable",
 ]  # fmt: skip
 
 Image = NDArray[Any]
@@ -95,6 +98,53 @@ class ParametrisedDataset(Protocol):
         ...
 
 
+@runtime_checkable
+class InspectedDataset(Protocol):
+    """A dataset that says all that is wrong with its folder instead of raising at the first.
+
+    Its `images` returns those that are there, and whoever uses them asks for `problems` first.
+    """
+
+    def layout(self, root: Path) -> str:
+        """Return in a few words how the files at `root` are laid out.
+
+        Raises:
+            DatasetNotFoundError: If nothing usable lies at `root`.
+        """
+        ...
+
+    def problems(self, root: Path) -> Sequence[Problem]:
+        """Return what is wrong with names, numbers and presence of files; no image is opened.
+
+        Raises:
+            DatasetNotFoundError: If nothing usable lies at `root`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is said about a dataset, who says it, and how sure we are."""
+
+    about: str
+    says: str
+    source: str
+    certainty: str
+
+
+@runtime_checkable
+class HasFacts(Protocol):
+    """A dataset that `datasets show` can document."""
+
+    @property
+    def facts(self) -> Sequence[Fact]: ...
+
+    @property
+    def obtain(self) -> str:
+        """Return how to get the files, and what to put where, for a person."""
+        ...
+
+
 # --- pre-training sources ---
 
 
@@ -110,16 +160,20 @@ class SourceInfo:
     synthetic: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SourceRef:
     """One pre-training image; `label` is a class index for labelled roles.
 
-    `size_bytes` enters the fingerprint.
+    `name`, `label` and `size_bytes` enter the fingerprint, where the image lies does not.
     """
 
     name: str
     label: int | None = None
     size_bytes: int = 0
+    file: str = ""
+    """The path below the root that holds it; empty: `name`."""
+    offset: int | None = None
+    """Where its `size_bytes` bytes begin in an archive; None: it is the whole file."""
 
 
 class Source(Protocol):
@@ -137,8 +191,12 @@ class Source(Protocol):
         """
         ...
 
-    def read(self, root: Path, ref: SourceRef) -> SourceImage:
-        """Return one image (H, W, 3) uint8; grey images are repeated to three channels."""
+    def read(self, root: Path, ref: SourceRef, least_px: int | None = None) -> SourceImage:
+        """Return one image (H, W, 3) uint8; grey images are repeated to three channels.
+
+        With `least_px` it may come smaller, in proportion, if both sides keep that many pixels:
+        JPEG decodes faster so.
+        """
         ...
 
 

@@ -10,6 +10,7 @@ GpbenchError
 │   └── ContractError               which promise, which plugin
 ├── DataError              files missing, or not as declared
 │   ├── DatasetNotFoundError        which folder was looked at, how to get it
+│   ├── DataProblemsError           all that is wrong with a dataset (gpbench.core.problems)
 │   └── LabelError                  label values found and declared
 ├── StageError             one stage failed; the plan goes on
 │   ├── DivergedError
@@ -26,6 +27,11 @@ import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Literal
+
+ProblemKind = Literal[
+    "missing", "count", "names", "unlabelled", "unreadable", "size", "pixels", "label"
+]
+"""What can be wrong with the files of a dataset; `gpbench.core.problems` says what each means."""
 
 
 class GpbenchError(Exception):
@@ -101,7 +107,14 @@ class ContractError(PluginError):
 
 
 class DataError(GpbenchError):
-    """Files are missing, unreadable, or not as declared."""
+    """Files are missing, unreadable, or not as declared.
+
+    `kind` is under what a check of a dataset reports it.
+    """
+
+    def __init__(self, message: str, kind: ProblemKind = "unreadable") -> None:
+        self.kind = kind
+        super().__init__(message)
 
 
 class DatasetNotFoundError(DataError):
@@ -111,7 +124,7 @@ class DatasetNotFoundError(DataError):
         self.name, self.root = name, root
         where = f"no data for '{name}' at {root}" if root else f"no folder is known for '{name}'"
         mend = how or f"put it there, or name its folder: --data-root {name}=DIR"
-        super().__init__(f"{where}; {mend}")
+        super().__init__(f"{where}; {mend}", "missing")
 
 
 class LabelError(DataError):
@@ -121,7 +134,8 @@ class LabelError(DataError):
         values = ", ".join(str(v) for v in sorted(found))
         super().__init__(
             f"{where} holds label value(s) {values}; {declared} classes (0..{declared - 1}) are "
-            f"declared and {ignored} is ignored: is the mask shifted, or a colour image?"
+            f"declared and {ignored} is ignored: is the mask shifted, or a colour image?",
+            "label",
         )
 
 

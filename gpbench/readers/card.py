@@ -63,7 +63,8 @@ def _one_or_several(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
-def _all_different(names: tuple[str, ...]) -> tuple[str, ...]:
+def all_different(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names, or raise a ValueError where one occurs twice."""
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise ValueError(f"{', '.join(map(repr, twice))} occurs more than once")
@@ -172,11 +173,11 @@ class Card(Part):
     version: Positive = 1
     root: str = "."
     """Where the files lie, relative to the card's folder, unless --data-root says otherwise."""
-    bands: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_all_different)]
+    bands: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(all_different)]
     classes: Annotated[
         tuple[str, ...],
         Field(min_length=2, max_length=IGNORE_INDEX),
-        AfterValidator(_all_different),
+        AfterValidator(all_different),
     ]
     images: Annotated[tuple[ImageFiles, ...], BeforeValidator(_one_or_several), Field(min_length=1)]
     labels: Labels
@@ -211,7 +212,7 @@ class Card(Part):
         classes = info.data.get("classes")
         table = labels.values if labels.values is not None else labels.colours
         if classes and table is not None:
-            _check_names(table.values(), classes, complete=True)
+            check_names(table.values(), classes, complete=True)
         if classes and labels.above is not None and len(classes) != 2:
             raise ValueError(f"above splits into two classes, but there are {len(classes)}")
         return labels
@@ -219,14 +220,14 @@ class Card(Part):
     @field_validator("protocol")
     @classmethod
     def _exclude_known_classes(cls, protocol: CardProtocol, info: ValidationInfo) -> CardProtocol:
-        _check_names(protocol.excluded, info.data.get("classes", protocol.excluded))
+        check_names(protocol.excluded, info.data.get("classes", protocol.excluded))
         return protocol
 
     @field_validator("colours")
     @classmethod
     def _colour_every_class(cls, colours: dict[str, str], info: ValidationInfo) -> dict[str, str]:
         if colours:
-            _check_names(colours, info.data.get("classes", tuple(colours)), complete=True)
+            check_names(colours, info.data.get("classes", tuple(colours)), complete=True)
         for colour in colours.values():
             colour_code(colour)
         return colours
@@ -241,7 +242,8 @@ def read_card(path: Path) -> Card:
     return read_yaml(path, Card)
 
 
-def _check_names(names: Iterable[str], classes: Sequence[str], *, complete: bool = False) -> None:
+def check_names(names: Iterable[str], classes: Sequence[str], *, complete: bool = False) -> None:
+    """Raise a ValueError where a name is no class, or with `complete` where a class is left out."""
     names = list(names)
     problems = [
         f"'{name}' is no class.{nearest(name, classes)}" for name in names if name not in classes

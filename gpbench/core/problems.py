@@ -1,0 +1,58 @@
+"""What is wrong with the files of a dataset, one fact at a time. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from gpbench.core.errors import DataError, ProblemKind
+
+PROBLEM_KINDS: tuple[ProblemKind, ...] = get_args(ProblemKind)
+MEANINGS: dict[ProblemKind, str] = {
+    "missing": "every file that a list, a label or the card names is there",
+    "count": "every split has as many images as the card says",
+    "names": "names are known to the card, occur once, and in one split",
+    "unlabelled": "every image has a label",
+    "unreadable": "every file can be decoded",
+    "size": "images and labels have the declared size, and the same",
+    "pixels": "images have the declared bands, one type of pixel, and no NaN",
+    "label": "labels hold declared classes only",
+}
+"""What is checked under each kind, in words for `datasets check`."""
+
+OF_SUBSETS: frozenset[ProblemKind] = frozenset({"missing", "count"})
+"""What a part of a dataset cannot help having wrong: `--allow-partial` accepts these."""
+
+SHOWN_PER_KIND = 20
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong, in one sentence that names the file, the value and the place."""
+
+    kind: ProblemKind
+    text: str
+
+
+class DataProblemsError(DataError):
+    """All that is wrong with the files of a dataset; nothing was written."""
+
+    def __init__(self, dataset: str, problems: Sequence[Problem], mend: str = "") -> None:
+        self.dataset, self.problems = dataset, tuple(problems)
+        head = f"{dataset}: {len(problems)} problem{'s' if len(problems) > 1 else ''}"
+        lines = [f"  - {line}" for line in shortened(problems)]
+        super().__init__("\n".join([head, *lines, *([mend] if mend else [])]))
+
+
+def shortened(problems: Iterable[Problem], most: int = SHOWN_PER_KIND) -> list[str]:
+    """Return the texts, kind by kind; of each kind `most` and how many more there are."""
+    lines: list[str] = []
+    by_kind: dict[ProblemKind, list[str]] = {kind: [] for kind in PROBLEM_KINDS}
+    for problem in problems:
+        by_kind[problem.kind].append(problem.text)
+    for kind, texts in by_kind.items():
+        lines += texts[:most]
+        if len(texts) > most:
+            lines.append(f"... and {len(texts) - most} more of this kind ({kind})")
+    return lines
