@@ -101,7 +101,7 @@ def training_tiles(experiment: Experiment, place: Place) -> dict[str, int]:
     for text in experiment.datasets:
         try:
             resolved = resolve_dataset(text, experiment.data_roots)
-            spec = resolved.spec()
+            spec = resolved.spec(allow_partial=experiment.allow_partial)
         except (ConfigError, DataError, PluginError):
             continue  # planning says what is wrong, or excludes it
         folder = store_folder(place.data, spec)

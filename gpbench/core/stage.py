@@ -24,7 +24,7 @@ from gpbench.core.recipe import (
     PretrainRecipe,
 )
 
-ENGINE_VERSION = 1
+ENGINE_VERSION = 2
 """Raised whenever a change of gpbench changes numbers: old and new results are never mixed."""
 
 BACKBONE_FILE = "backbone.safetensors"

@@ -66,14 +66,17 @@ def build_plan(
         PluginError: If a plugin that was named does not work.
     """
     excluded: list[Excluded] = []
+    missing: list[DatasetNotFoundError] = []
     arms = _arms(experiment, excluded)
     backbones = _backbones(experiment, catalog)
-    datasets = _datasets(experiment, training_tiles, excluded, require_data=require_data)
+    datasets = _datasets(experiment, training_tiles, excluded, missing, require_data=require_data)
     demo = all(is_demo(text) for text in experiment.datasets)
     resolved = resolve_sources(experiment.sources, experiment.data_roots, demo=demo)
     arms = _with_sources(arms, resolved, experiment, excluded, demo=demo)
-    sources, arms = _sources(arms, resolved, experiment, excluded, require_data=require_data)
-    _check_left(arms, datasets, excluded)
+    sources, arms = _sources(
+        arms, resolved, experiment, excluded, missing, require_data=require_data
+    )
+    _check_left(arms, datasets, excluded, missing)
     if require_counted:
         _check_counted(experiment, arms, datasets)
     setting = Setting(experiment.recipe, sources)
@@ -87,6 +90,7 @@ def build_plan(
         datasets=tuple(DatasetFacts(each.name, each.spec, each.selector) for each in datasets),
         excluded=tuple(excluded),
         trial=experiment.limit is not None,
+        partial=tuple(each.name for each in datasets if each.partial),
         images={kind: _images(items, kind) for kind in ("pretrain", "finetune")},
         backbones=backbones,
         source_roots={role: str(resolved[role].root) for role in sources if resolved[role].root},
@@ -114,6 +118,7 @@ def _datasets(
     experiment: Experiment,
     tiles: Mapping[str, int],
     excluded: list[Excluded],
+    missing: list[DatasetNotFoundError],
     *,
     require_data: bool,
 ) -> list[PlannedDataset]:
@@ -122,8 +127,15 @@ def _datasets(
     for text in experiment.datasets:
         try:
             resolved = resolve_dataset(text, experiment.data_roots)
-            may_miss = not require_data and text not in experiment.brought_in
-            spec, there = _dataset_spec(resolved, may_miss=may_miss)
+            spec = resolved.spec(allow_partial=experiment.allow_partial)
+        except DatasetNotFoundError as error:
+            if text in experiment.brought_in:
+                excluded.append(Excluded(text, str(error)))
+                continue
+            if require_data:
+                missing.append(error)
+                continue
+            spec = _unprepared(resolved)
         except GpbenchError as error:
             _exclude(text, error, experiment, excluded)
             continue
@@ -134,18 +146,15 @@ def _datasets(
                 "leave one out, or change the name in its card"
             )
         texts[name] = text
-        planned[name] = PlannedDataset(name, text, spec, there, tiles.get(name))
+        there = spec.fingerprint != UNPREPARED
+        partial = there and resolved.is_partial()
+        planned[name] = PlannedDataset(name, text, spec, there, tiles.get(name), partial)
     return list(planned.values())
 
 
-def _dataset_spec(resolved: ResolvedDataset, *, may_miss: bool) -> tuple[DatasetSpec, bool]:
-    try:
-        return resolved.spec(), True
-    except DatasetNotFoundError:
-        if not may_miss:
-            raise
+def _unprepared(resolved: ResolvedDataset) -> DatasetSpec:
     dataset = resolved.dataset
-    return DatasetSpec(resolved.plugin, dataset.info, dataset.protocol, UNPREPARED), False
+    return DatasetSpec(resolved.plugin, dataset.info, dataset.protocol, UNPREPARED)
 
 
 def _with_sources(
@@ -173,6 +182,7 @@ def _sources(
     resolved: Mapping[Role, ResolvedSource],
     experiment: Experiment,
     excluded: list[Excluded],
+    missing: list[DatasetNotFoundError],
     *,
     require_data: bool,
 ) -> tuple[dict[Role, PlannedSource], list[Arm]]:
@@ -187,8 +197,8 @@ def _sources(
             readers = [arm for arm in left if role in roles_of([arm])]
             named = source.named or any(str(arm) not in experiment.brought_in for arm in readers)
             if named and require_data:
-                raise
-            if named:
+                missing.append(error)
+            elif named:
                 plugin = PluginSpec(source.name, source.source.info.version)
                 planned[role] = PlannedSource(SourceSpec(role, plugin, UNPREPARED), None)
             else:
@@ -207,19 +217,24 @@ def _exclude(
 
 
 def _check_left(
-    arms: Sequence[Arm], datasets: Sequence[PlannedDataset], excluded: Sequence[Excluded]
+    arms: Sequence[Arm],
+    datasets: Sequence[PlannedDataset],
+    excluded: Sequence[Excluded],
+    missing: Sequence[DatasetNotFoundError],
 ) -> None:
-    if arms and datasets:
+    """Check that something is left to run; else say all that is missing in one message."""
+    if arms and datasets and not missing:
         return
-    what = "dataset" if arms else "strategy"
-    raise ConfigError(
-        "\n".join(
-            [
-                f"nothing to run: no {what} is left of what was asked for",
-                *(f"  - {each.name}: {each.reason}" for each in excluded),
-            ]
-        )
-    )
+    if len(missing) == 1 and not excluded:
+        raise missing[0]
+    if missing:
+        head = "data are missing"
+    else:
+        what = "dataset" if arms else "strategy"
+        head = f"nothing to run: no {what} is left of what was asked for"
+    lines = [f"{each.name}: {each.reason}" for each in excluded]
+    lines += [f"{each.name}: {each}" for each in missing]
+    raise ConfigError("\n".join([head, *(f"  - {line}" for line in lines)]))
 
 
 def _check_counted(

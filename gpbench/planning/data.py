@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpbench import registry
-from gpbench.api import Dataset, ParametrisedDataset, Role, Source
+from gpbench.api import Dataset, HasFacts, InspectedDataset, ParametrisedDataset, Role, Source
 from gpbench.config.names import DEMO, SOURCE_ROLES
 from gpbench.core.errors import ConfigError, DatasetNotFoundError, UnknownNameError
 from gpbench.core.params import parse_params
 from gpbench.core.plan import SourceChoice
+from gpbench.core.problems import OF_SUBSETS, DataProblemsError, Problem
 from gpbench.core.selector import parse_selector
 from gpbench.core.stage import DatasetSpec, PluginSpec, SourceSpec
-from gpbench.planning.fingerprint import dataset_fingerprint, source_fingerprint
+from gpbench.planning.fingerprint import NOWHERE, dataset_fingerprint, source_fingerprint
 
 DEFAULT_SOURCES: Mapping[Role, str] = {
     "labelled": "imagenet-1k",
@@ -35,18 +36,42 @@ class ResolvedDataset:
     root: Path | None
     """The folder of its raw files; None: none is known, or it is procedural."""
 
-    def spec(self) -> DatasetSpec:
+    def spec(self, *, allow_partial: bool = False) -> DatasetSpec:
         """Return facts and fingerprint.
+
+        Args:
+            allow_partial: A part of the dataset will do: fewer images than the card says.
 
         Raises:
             DatasetNotFoundError: If nothing usable lies at its root, or no root is known.
-            DataError: If what lies there is not as declared.
+            DataProblemsError: If what lies there is not as declared; says all that is wrong.
         """
         try:
+            accepted = OF_SUBSETS if allow_partial else frozenset()
+            wrong = [each for each in self.problems() if each.kind not in accepted]
+            if wrong:
+                raise DataProblemsError(self.name, wrong, _mend(wrong))
             fingerprint = dataset_fingerprint(self.dataset, self.root)
         except DatasetNotFoundError as error:
-            raise _not_found(self.name, self.root, error) from error
+            raise _not_found(self.name, self.root, error, self._give()) from error
         return DatasetSpec(self.plugin, self.dataset.info, self.dataset.protocol, fingerprint)
+
+    def problems(self) -> Sequence[Problem]:
+        """Return what the dataset says is wrong with its files; none where it cannot tell."""
+        if isinstance(self.dataset, InspectedDataset):
+            return self.dataset.problems(self.root or NOWHERE)
+        return []
+
+    def is_partial(self) -> bool:
+        """Return whether images are missing of those that the dataset should have."""
+        return any(problem.kind in OF_SUBSETS for problem in self.problems())
+
+    def _give(self) -> str:
+        name = self.plugin.name if self.name.startswith(f"{self.plugin.name}[") else self.name
+        where = f"put it into $GPBENCH_DATA/{name}, or name its folder: --data-root {name}=DIR"
+        if isinstance(self.dataset, HasFacts):
+            return f"{where}. {self.dataset.obtain.strip()}"
+        return where
 
 
 @dataclass(frozen=True)
@@ -90,7 +115,8 @@ def resolve_dataset(text: str, data_roots: Mapping[str, str]) -> ResolvedDataset
     else:
         name, dataset, identity = part.name, plugin, {}
     own: Path | None = getattr(dataset, "default_root", None)
-    root = Path(data_roots[name]) if name in data_roots else own
+    given = data_roots.get(name) or data_roots.get(part.name)
+    root = Path(given) if given else own
     spec = PluginSpec(part.name, dataset.info.version, identity)
     return ResolvedDataset(name, dataset, spec, root)
 
@@ -168,6 +194,12 @@ def _resolved(
     return ResolvedSource(choice.name, role, source, Path(root) if root else None, named)
 
 
+def _mend(problems: Sequence[Problem]) -> str:
+    if all(problem.kind in OF_SUBSETS for problem in problems):
+        return "if a part of the dataset is what you have: --allow-partial"
+    return ""
+
+
 def _give_source(resolved: ResolvedSource) -> str:
     name = resolved.name
     return (
@@ -177,10 +209,7 @@ def _give_source(resolved: ResolvedSource) -> str:
 
 
 def _not_found(
-    name: str, root: Path | None, error: DatasetNotFoundError, mend: str = ""
+    name: str, root: Path | None, error: DatasetNotFoundError, mend: str
 ) -> DatasetNotFoundError:
     """Return the plugin's error, which knows the layout; without a root, how to give one."""
-    if root is not None:
-        return error
-    how = mend or f"put it into $GPBENCH_DATA/{name}, or name its folder: --data-root {name}=DIR"
-    return DatasetNotFoundError(name, root, how)
+    return error if root is not None else DatasetNotFoundError(name, root, mend)

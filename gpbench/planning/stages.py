@@ -41,6 +41,8 @@ class PlannedDataset:
     there: bool
     tiles: int | None
     """Training tiles; None: not counted yet."""
+    partial: bool = False
+    """Images are missing of those it should have, and that was accepted."""
 
     @property
     def bands(self) -> tuple[str, ...]:
