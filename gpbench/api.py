@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 __all__ = [
     "IGNORE_INDEX", "AfterStep", "Band", "Batch", "ConfigError", "ContractError", "DataError",
     "DataProblemsError", "Dataset", "DatasetInfo", "DatasetNotFoundError", "Draws",
-    "EvaluationProtocol", "Fact", "HasEma", "HasFacts", "Image", "ImageRef", "Inflate",
-    "InspectedDataset", "InvalidValueError", "Label", "LabelError", "Metric",
+    "EvaluationProtocol", "Fact", "HasEma", "HasFacts", "HasLabelColours", "Image", "ImageRef",
+    "Inflate", "InspectedDataset", "InvalidValueError", "Label", "LabelError", "Metric",
     "ParametrisedDataset", "Phase", "PhaseContext", "PretrainRecipe", "PretrainTask", "Problem",
     "ProblemKind", "Role", "RoleBatch", "Source", "SourceImage", "SourceInfo", "SourceRef",
     "Split", "Strategy", "derive_seed", "is_splittable",
@@ -142,6 +142,16 @@ class HasFacts(Protocol):
     @property
     def obtain(self) -> str:
         """Return how to get the files, and what to put where, for a person."""
+        ...
+
+
+@runtime_checkable
+class HasLabelColours(Protocol):
+    """A dataset that says what label pictures hold besides the colours of its classes."""
+
+    @property
+    def label_colours(self) -> Mapping[int, int]:
+        """Return 0xRRGGBB -> class index or IGNORE_INDEX, of classes and ignored pixels."""
         ...
 
 

@@ -44,7 +44,7 @@ class Fake:
         paths = sorted(root.iterdir())
         return [SourceRef(p.name, i % 2, p.stat().st_size) for i, p in enumerate(paths)]
 
-    def read(self, root, ref):
+    def read(self, root, ref, least_px=None):
         raise NotImplementedError
 
 

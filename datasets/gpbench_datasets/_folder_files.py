@@ -1,76 +1,97 @@
-"""Which images a card's splits have, and whether their files are there. Opens list files only."""
+"""Which images a card's splits have, and what is wrong with them. Opens list files only."""
 
 from __future__ import annotations
 
 import glob
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 
-from gpbench.api import DataError, DatasetNotFoundError, ImageRef, Split
+from gpbench.api import DataError, DatasetNotFoundError, ImageRef, Problem, Split
 from gpbench.readers.card import NAME, SPLIT, Card, SplitRule
+from gpbench_datasets._published import Listing
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
-SHOWN = 5
+Refs = Mapping[Split, Sequence[ImageRef]]
 
 
-def split_images(card: Card, dataset: str, root: Path, split: Split) -> list[ImageRef]:
-    """Return the images of a split, in the order of its list file or sorted by name.
+def listing(card: Card, dataset: str, root: Path, splits: Sequence[Split] = SPLITS) -> Listing:
+    """Return the images whose files are there, by list file or sorted by name, and what is wrong.
+
+    Args:
+        card: Says where files lie and which split has which.
+        dataset: Its name, for messages.
+        root: Of its files.
+        splits: Those to look at; what is wrong is told of all together only.
 
     Raises:
-        DatasetNotFoundError: If a split's list is not at `root`, or no file matches.
-        DataError: If a name is listed twice or in two splits, or a file is missing.
+        DatasetNotFoundError: If `root` is no folder, a split's list is not there, or nothing
+            matches a split's rule.
+        DataError: If a list is no text.
     """
-    refs = {each: _refs(card, dataset, root, each) for each in SPLITS}
-    owners: dict[str, Split] = {}
-    for each, listed in refs.items():
-        shared = [ref.name for ref in listed if ref.files[0] in owners]
-        if shared:
-            other = next(owners[ref.files[0]] for ref in listed if ref.files[0] in owners)
-            raise DataError(
-                f"{dataset}: {_some(shared)} in both '{other}' and '{each}'; "
-                "splits must not share an image"
-            )
-        owners |= {ref.files[0]: each for ref in listed}
-    _check_files(dataset, root, split, refs[split])
-    return refs[split]
+    if not root.is_dir():
+        raise DatasetNotFoundError(dataset, root)
+    found = Listing()
+    refs = {split: _refs(card, dataset, root, split, found.problems) for split in splits}
+    absent = {
+        ref: list(_absent(root, ref, split)) for split, listed in refs.items() for ref in listed
+    }
+    for split, listed in refs.items():
+        found.images[split] = [ref for ref in listed if not absent[ref]]
+    found.problems += [
+        *(problem for ref in absent for problem in absent[ref]),
+        *_shared(refs),
+        *_scene_problems(card, refs),
+        *_miscounts(card, found.images),
+    ]
+    return found
 
 
-def _refs(card: Card, dataset: str, root: Path, split: Split) -> list[ImageRef]:
+def _refs(
+    card: Card, dataset: str, root: Path, split: Split, problems: list[Problem]
+) -> list[ImageRef]:
     rule: SplitRule | None = getattr(card.splits, split)
     if rule is None:
         return []
     folder = rule.folder or split
     written = [*(files.pattern for files in card.images), card.labels.pattern]
     patterns = [pattern.replace(SPLIT, folder) for pattern in written]
-    names = _listed(root, rule.list, dataset) if rule.list else _found(root, patterns[0], rule)
+    if rule.list:
+        names = _listed(root, rule.list, dataset, problems)
+    else:
+        names = _found(root, patterns[0], rule)
     if not names:
         wanted = rule.list or patterns[0].replace(NAME, rule.glob or rule.regex or "*")
         raise _elsewhere(dataset, root, f"the split '{split}' has no image ({wanted})")
+    prefix = "" if patterns == written else f"{folder}/"
+    scenes = {image: scene for scene, images in (card.scenes or {}).items() for image in images}
     return [
         ImageRef(
-            name=name if patterns == written else f"{folder}/{name}",
-            scene=_scene(card, dataset, name),
+            name=prefix + name,
+            scene=_scene(card, name) if card.scenes is None else scenes.get(prefix + name, ""),
             files=tuple(pattern.replace(NAME, name) for pattern in patterns),
         )
         for name in names
     ]
 
 
-def _listed(root: Path, file: str, dataset: str) -> list[str]:
-    """Return the lines of a list file that are not blank."""
+def _listed(root: Path, file: str, dataset: str, problems: list[Problem]) -> list[str]:
+    """Return the lines of a list file that are not blank, each once."""
     try:
         text = (root / file).read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise _elsewhere(dataset, root, f"the list {file} is not there") from error
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{root / file} cannot be read as text: {error}") from error
-    names = [line.strip() for line in text.splitlines() if line.strip()]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise DataError(f"{root / file} lists {_some(twice)} more than once")
-    return names
+    times = Counter(line.strip() for line in text.splitlines() if line.strip())
+    problems += [
+        Problem("names", f"{root / file} lists '{name}' {count} times")
+        for name, count in times.items()
+        if count > 1
+    ]
+    return list(times)
 
 
 def _found(root: Path, pattern: str, rule: SplitRule) -> list[str]:
@@ -86,33 +107,55 @@ def _found(root: Path, pattern: str, rule: SplitRule) -> list[str]:
     return sorted(name for name in names if re.fullmatch(rule.regex or ".*", name))
 
 
-def _scene(card: Card, dataset: str, name: str) -> str:
+def _scene(card: Card, name: str) -> str:
+    """Return the scene of a name, or the empty string where the pattern finds none."""
     if card.scene is None:
         return name
     match = re.search(card.scene, name)
-    if match is None or not match[1]:
-        raise DataError(
-            f"{dataset}: the scene pattern {card.scene!r} finds nothing in the name '{name}'"
-        )
-    return match[1]
+    return (match[1] or "") if match else ""
 
 
-def _check_files(dataset: str, root: Path, split: Split, refs: Sequence[ImageRef]) -> None:
-    for kind, part in (("image", slice(None, -1)), ("label", slice(-1, None))):
-        paths = [root / path for ref in refs for path in ref.files[part]]
-        missing = [str(path) for path in paths if not path.is_file()]
-        if missing:
-            raise DataError(
-                f"{dataset}: {len(missing)} {kind} file(s) of the split '{split}' are missing: "
-                f"{_some(missing)}"
-            )
+def _absent(root: Path, ref: ImageRef, split: Split) -> Iterator[Problem]:
+    *images, label = (root / file for file in ref.files)
+    missing = [file for file in images if not file.is_file()]
+    for file in missing:
+        yield Problem("missing", f"{file} is not there: image '{ref.name}' of the {split} split")
+    if not missing and not label.is_file():
+        text = f"image '{ref.name}' of the {split} split has no label: {label} is not there"
+        yield Problem("unlabelled", text)
+
+
+def _shared(refs: Refs) -> Iterator[Problem]:
+    for (one, images), (other, others) in combinations(refs.items(), 2):
+        files = {ref.files[0] for ref in images}
+        for ref in others:
+            if ref.files[0] in files:
+                yield Problem("names", f"image '{ref.name}' is in both '{one}' and '{other}'")
+
+
+def _scene_problems(card: Card, refs: Refs) -> Iterator[Problem]:
+    names = {ref.name: ref.scene for listed in refs.values() for ref in listed}
+    for name, scene in names.items():
+        if not scene and card.scenes is None:
+            text = f"the scene pattern {card.scene!r} finds nothing in the name '{name}'"
+            yield Problem("names", text)
+        elif not scene:
+            yield Problem("names", f"image '{name}' is in none of the card's scenes")
+    for scene, images in (card.scenes or {}).items():
+        for image in images:
+            if image not in names:
+                text = f"the card's scene '{scene}' has the image '{image}', and no split has it"
+                yield Problem("missing", text)
+
+
+def _miscounts(card: Card, images: Refs) -> Iterator[Problem]:
+    for split, refs in images.items():
+        wanted = card.counts.get(split, len(refs))
+        if len(refs) != wanted:
+            text = f"the {split} split has {len(refs):,} images; the card says {wanted:,}"
+            yield Problem("count", text)
 
 
 def _elsewhere(dataset: str, root: Path, what: str) -> DatasetNotFoundError:
     mend = f"name the folder of the data: --data-root {dataset}=DIR"
     return DatasetNotFoundError(dataset, root, f"{what}; {mend}")
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more

@@ -6,7 +6,9 @@ there, compares what it lists with the card, and reads images the way the layout
 
 from __future__ import annotations
 
-from collections import Counter
+import glob
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,7 +62,7 @@ class Layout(Protocol):
 
 
 class Published:
-    """A dataset of the literature: meets Dataset, InspectedDataset and HasFacts of `gpbench.api`.
+    """A dataset of the literature: meets Dataset, InspectedDataset, HasFacts and HasLabelColours.
 
     Args:
         card: Its facts.
@@ -76,6 +78,7 @@ class Published:
         self.protocol = card.evaluation()
         self.facts = [Fact(**fact.model_dump()) for fact in card.facts]
         self.obtain = card.obtain
+        self.label_colours = card.palette
 
     def layout(self, root: Path) -> str:
         return self._layout(root).name
@@ -85,13 +88,14 @@ class Published:
         return self._layout(root).listing(root).images.get(split, [])
 
     def problems(self, root: Path) -> Sequence[Problem]:
-        """Return what the layout finds wrong, names in two splits, numbers unlike the card's."""
+        """Return what the layout finds wrong, names listed twice, numbers unlike the card's."""
         listing = self._layout(root).listing(root)
-        return [
-            *listing.problems,
-            *_shared_names(listing.images),
-            *_wrong_counts(listing.images, self.card),
-        ]
+        miscounts = list(_wrong_counts(listing.images, self.card))
+        zips = _zips(root) if miscounts else []
+        if zips:
+            text = f"{len(zips)} zip file(s) lie in {root}; were all unpacked? {_unpack(zips)}"
+            miscounts.append(Problem("missing", text))
+        return [*listing.problems, *_repeated_names(listing.images), *miscounts]
 
     def read(self, root: Path, ref: ImageRef) -> tuple[Image, Label]:
         """Return image and label, their sizes checked against each other and the card.
@@ -100,7 +104,14 @@ class Published:
             DataError: If something is not as declared; names the file.
         """
         image, label = self._layout(root).read(root, ref)
-        where = ", ".join(str(root / file) for file in ref.files[:2])
+        where = f"{root / ref.files[0]} and {root / ref.files[-1]}"
+        bands = [band.name for band in self.info.bands]
+        if image.shape[2] != len(bands):
+            raise DataError(
+                f"{root / ref.files[0]} has {image.shape[2]} channel(s), not {len(bands)}: "
+                f"{', '.join(bands)}",
+                "pixels",
+            )
         if image.shape[:2] != label.shape:
             raise DataError(
                 f"image and label of '{ref.name}' differ in size: {_size(image.shape)} and "
@@ -124,13 +135,10 @@ class Published:
         raise DatasetNotFoundError(self.card.name, root, self._how(root))
 
     def _how(self, root: Path) -> str:
-        zips = sorted(root.rglob("*.zip"))[: ZIPS_SHOWN + 1] if root.is_dir() else []
+        zips = _zips(root)
         if not zips:
             return self.obtain.strip()
-        commands = [f"unzip -n '{path}' -d '{path.parent}'" for path in zips[:ZIPS_SHOWN]]
-        more = " (and the others)" if len(zips) > ZIPS_SHOWN else ""
-        unpack = f"{'; '.join(commands)}{more}"
-        return f"there are zip files, which gpbench does not unpack; run: {unpack}"
+        return f"there are zip files, which gpbench does not unpack; {_unpack(zips)}"
 
 
 def published_card(name: str) -> ProtocolCard:
@@ -138,15 +146,76 @@ def published_card(name: str) -> ProtocolCard:
     return read_protocol_card(CARDS / f"{name}.yaml")
 
 
-def _shared_names(images: Mapping[Split, Sequence[ImageRef]]) -> Iterator[Problem]:
-    splits: dict[str, list[str]] = {}
+def files_below(root: Path, pattern: str) -> list[str]:
+    """Return the paths below `root` that match a pattern, sorted, written with `/`.
+
+    `**` matches folders at any depth, linked ones too. Hidden files are left out: macOS leaves
+    `._NAME` beside files that it unpacks.
+    """
+    return sorted(Path(path).as_posix() for path in _matches(root, pattern))
+
+
+def any_file(root: Path, pattern: str) -> bool:
+    """Return whether `files_below` would find something; stops at the first."""
+    return next(_matches(root, pattern), None) is not None
+
+
+def by_name(
+    root: Path, files: Iterable[str], pattern: re.Pattern[str], example: str
+) -> tuple[dict[str, str], list[Problem]]:
+    """Return name -> file, and the files that are named unlike `example` or have another's name.
+
+    Args:
+        pattern: Matches the last part of a path; its group `name` is the name.
+    """
+    found: dict[str, str] = {}
+    problems = []
+    for file in files:
+        match = pattern.fullmatch(Path(file).name)
+        if match is None:
+            problems.append(Problem("names", f"{root / file} is not named like {example}"))
+        elif match["name"] in found:
+            first = root / found[match["name"]]
+            problems.append(Problem("names", f"{first} and {root / file} have one name"))
+        else:
+            found[match["name"]] = file
+    return found, problems
+
+
+def unpaired(root: Path, images: Mapping[str, str], labels: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield the images (name -> file) without a label and the labels without an image."""
+    for name in sorted(images.keys() - labels.keys()):
+        yield Problem("unlabelled", f"{root / images[name]} has no label")
+    for name in sorted(labels.keys() - images.keys()):
+        yield Problem("missing", f"{root / labels[name]} is the label of an image that is missing")
+
+
+def _matches(root: Path, pattern: str) -> Iterator[str]:
+    return glob.iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207  Path's follows no links
+
+
+def _zips(root: Path) -> list[Path]:
+    return [root / path for path in files_below(root, "**/*.zip")]
+
+
+def _unpack(zips: Sequence[Path]) -> str:
+    commands = [
+        f"unzip -n {shlex.quote(str(path))} -d {shlex.quote(str(path.parent))}"
+        for path in zips[:ZIPS_SHOWN]
+    ]
+    more = " (and the others)" if len(zips) > ZIPS_SHOWN else ""
+    return f"run: {'; '.join(commands)}{more}"
+
+
+def _repeated_names(images: Mapping[Split, Sequence[ImageRef]]) -> Iterator[Problem]:
+    places: dict[str, list[str]] = {}
     for split, refs in images.items():
-        for name, times in Counter(ref.name for ref in refs).items():
-            splits.setdefault(name, []).extend([split] * times)
-    for name, owners in splits.items():
-        if len(owners) > 1:
-            where = " and ".join(owners)
-            yield Problem("names", f"image '{name}' is listed {len(owners)} times: in {where}")
+        for ref in refs:
+            places.setdefault(ref.name, []).append(f"{split} ({ref.files[0]})")
+    for name, where in places.items():
+        if len(where) > 1:
+            text = f"image '{name}' is there {len(where)} times: in {' and '.join(where)}"
+            yield Problem("names", text)
 
 
 def _wrong_counts(

@@ -14,11 +14,11 @@ from gpbench.api import (
     Band,
     DataError,
     DatasetInfo,
-    DatasetNotFoundError,
     EvaluationProtocol,
     Image,
     ImageRef,
     Label,
+    Problem,
     Split,
 )
 from gpbench.readers.card import Card, ImageFiles, read_card
@@ -32,10 +32,10 @@ from gpbench.readers.label import (
     read_label,
     thresholded,
 )
-from gpbench_datasets._folder_files import split_images
+from gpbench_datasets._folder_files import listing
 
-KEY_FIELDS = {"name", "bands", "classes", "images", "labels", "splits", "scene"}
-"""What of a card decides pixels, labels and splits; the protocol enters a key by itself."""
+KEY_FIELDS = {"name", "bands", "classes", "images", "labels", "splits", "scene", "scenes"}
+"""What of a card decides pixels, labels, splits and scenes; the protocol enters a key by itself."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,38 @@ class FolderDataset:
         )
         self.protocol = EvaluationProtocol(**card.protocol.model_dump())
 
+    @property
+    def label_colours(self) -> Mapping[int, int]:
+        """Return 0xRRGGBB -> label; where labels hold values, of the colours for pictures."""
+        labels, index = self.card.labels, self._index
+        if labels.colours is None:
+            return {colour_code(text): index[name] for name, text in self.card.colours.items()}
+        classes = {colour_code(text): index[name] for text, name in labels.colours.items()}
+        return classes | {colour_code(str(text)): IGNORE_INDEX for text in labels.ignore}
+
+    @property
+    def _index(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.card.classes)}
+
+    def layout(self, root: Path) -> str:
+        """Return that the files lie as the card says.
+
+        Raises:
+            DatasetNotFoundError: If they do not at all.
+        """
+        listing(self.card, self.name, root)
+        return "as the card says"
+
+    def problems(self, root: Path) -> Sequence[Problem]:
+        """Return what is wrong with lists, names, numbers and scenes, and which files are absent.
+
+        Where a `glob` or `regex` finds the images, one that is absent cannot be missed.
+        """
+        return listing(self.card, self.name, root).problems
+
     def images(self, root: Path, split: Split) -> Sequence[ImageRef]:
-        """Return the images of a split, in the order of its list file or sorted by name."""
-        if not root.is_dir():
-            raise DatasetNotFoundError(self.name, root)
-        return split_images(self.card, self.name, root, split)
+        """Return the images of a split whose files are there, by list file or sorted by name."""
+        return listing(self.card, self.name, root, [split]).images[split]
 
     def read(self, root: Path, ref: ImageRef) -> tuple[Image, Label | None]:
         """Return the bands of all files of an image, one after another, and its label.
@@ -91,7 +118,8 @@ class FolderDataset:
             if pixels.shape[:2] != parts[0].shape[:2]:
                 raise DataError(
                     f"{path} is {_size(pixels)} pixels, and {image_files[0]} {_size(parts[0])}: "
-                    "the files of an image must have one size"
+                    "the files of an image must have one size",
+                    "size",
                 )
         image = np.concatenate(parts, axis=2)  # uint8 and uint16 meet in uint16, floats in float32
         self._check_bands(image, " + ".join(map(str, image_files)))
@@ -102,18 +130,16 @@ class FolderDataset:
         if image.shape[2] != len(bands):
             raise DataError(
                 f"{where} has {image.shape[2]} channel(s); the card names {len(bands)} band(s): "
-                f"{', '.join(bands)}"
+                f"{', '.join(bands)}",
+                "pixels",
             )
         if image.dtype == np.float32 and not np.isfinite(image).all():
-            raise DataError(f"{where} holds pixels that are NaN or infinite: fill them")
+            raise DataError(f"{where} holds pixels that are NaN or infinite: fill them", "pixels")
 
     def _label(self, path: Path) -> Label:
-        labels, where = self.card.labels, str(path)
-        index = {name: i for i, name in enumerate(self.card.classes)}
+        labels, where, index = self.card.labels, str(path), self._index
         if labels.colours is not None:
-            table = {colour_code(text): index[name] for text, name in labels.colours.items()}
-            table |= {colour_code(str(text)): IGNORE_INDEX for text in labels.ignore}
-            return mapped(read_colours(path), table, where, colour_text)
+            return mapped(read_colours(path), self.label_colours, where, colour_text)
         values = read_label(path)
         ignored = {int(value) for value in labels.ignore}
         if labels.values is not None:
@@ -150,7 +176,8 @@ def _channels(path: Path, files: ImageFiles) -> Image:
     if max(files.channels) >= pixels.shape[2]:
         raise DataError(
             f"{path} has {pixels.shape[2]} channel(s); the card takes "
-            f"{list(files.channels)}, counted from 0"
+            f"{list(files.channels)}, counted from 0",
+            "pixels",
         )
     return pixels[:, :, list(files.channels)]
 

@@ -1,19 +1,26 @@
-"""`gpbench datasets`: which downstream datasets there are, and the facts of one."""
+"""`gpbench datasets`: which downstream datasets there are, the facts of one, and its files."""
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gpbench.cli import options
+from gpbench.cli.dataset_check import check
+from gpbench.cli.dataset_prepare import prepare
+from gpbench.cli.dataset_preview import preview
 from gpbench.cli.listing import parameters, print_item, print_plugins, summary
+from gpbench.cli.named_dataset import Selector
 
 if TYPE_CHECKING:
     from gpbench.api import Dataset
     from gpbench.core.plan import JsonObject
 
-app = typer.Typer(no_args_is_help=True, help="List and show downstream datasets.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, show, prepare, check and preview downstream datasets."
+)
 
 
 @app.command("list")
@@ -32,40 +39,41 @@ def list_datasets(
 
 @app.command()
 def show(
-    name: Annotated[
-        str, typer.Argument(help="A dataset of `gpbench datasets list`, or folder[card=FILE].")
-    ],
+    name: Selector,
     format_: options.Format = options.DataFormat.table,
     verbose: options.Verbose = 0,
     debug: options.Debug = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Show a dataset: bands, classes, protocol, licence; of a kind of dataset, its parameters."""
+    """Show a dataset: bands, classes, protocol, terms, parameters, and how its facts are known."""
     from gpbench import registry
     from gpbench.api import ParametrisedDataset
+    from gpbench.core.params import required_params
     from gpbench.core.selector import parse_selector
     from gpbench.planning import resolve_dataset
 
-    plugin = registry.load("datasets", parse_selector(name).parts[0].name)
-    item: JsonObject
-    if isinstance(plugin, ParametrisedDataset) and "[" not in name:
-        item = {
-            "name": name,
-            "summary": summary("datasets", name),
-            "parameters": parameters(plugin.params),
-        }
-    else:
+    plugin_name = parse_selector(name).parts[0].name
+    plugin = registry.load("datasets", plugin_name)
+    item: JsonObject = {"name": name, "summary": summary("datasets", plugin_name)}
+    params = plugin.params if isinstance(plugin, ParametrisedDataset) else None
+    if params is None or "[" in name or not required_params(params):
         resolved = resolve_dataset(name, {})
-        item = {
-            "name": resolved.name,
-            "summary": summary("datasets", resolved.plugin.name),
-            **_facts(resolved.dataset),
-        }
+        item |= {"name": resolved.name, **_facts(resolved.dataset)}
+    if params is not None:
+        item["parameters"] = parameters(params)
     print_item("gpbench.datasets/1", item, format_)
 
 
 def _facts(dataset: Dataset) -> JsonObject:
+    from gpbench.api import HasFacts
+
     info, protocol = dataset.info, dataset.protocol
+    known: JsonObject = {}
+    if isinstance(dataset, HasFacts):
+        known = {
+            "obtain": dataset.obtain.strip(),
+            "facts": [dataclasses.asdict(fact) for fact in dataset.facts],
+        }
     return {
         "title": info.title,
         "version": info.version,
@@ -82,4 +90,9 @@ def _facts(dataset: Dataset) -> JsonObject:
         "stride_px": protocol.stride_px,
         "excluded": list(protocol.excluded),
         "absent": protocol.absent,
+        **known,
     }
+
+
+for command in (prepare, check, preview):
+    app.command()(command)

@@ -167,23 +167,36 @@ def prepare_data(plan: Plan, place: Place, console: Console) -> None:
     """Write the tile stores of the plan's datasets that are not there yet."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    from gpbench.core.dataset import SPLITS
     from gpbench.data.tile_store import store_folder
+    from gpbench.data.tile_workers import jobs_for
     from gpbench.data.tile_writer import write_store
     from gpbench.planning import resolve_dataset
 
+    experiment = plan.experiment
     columns = (TextColumn("preparing {task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         for facts in plan.datasets:
             folder = store_folder(place.data, facts.spec)
             if folder.is_dir():
                 continue
-            resolved = resolve_dataset(facts.selector, plan.experiment.data_roots)
-            task = progress.add_task(resolved.name, total=None)
+            resolved = resolve_dataset(facts.selector, experiment.data_roots)
+            dataset, root = resolved.dataset, resolved.root or Path()
+            n_images = sum(len(dataset.images(root, split)) for split in SPLITS)
+            task = progress.add_task(resolved.name, total=n_images)
 
             def report(done: int, total: int, task: TaskID = task) -> None:
                 progress.update(task, completed=done, total=total)
 
-            write_store(folder, resolved.dataset, resolved.root or Path(), report)
+            write_store(
+                folder,
+                dataset,
+                root,
+                report,
+                selector=facts.selector,
+                jobs=jobs_for(n_images),
+                allow_partial=experiment.allow_partial,
+            )
 
 
 def default_jobs(plan: Plan) -> int:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gpbench import registry
 from gpbench.config.experiment_file import Draft, Reader, experiment_name
 from gpbench.config.fields import read_dataclass
 from gpbench.config.names import Names
 from gpbench.config.recipes import changed_recipe, merge, recipe_fields
+from gpbench.config.roots import data_roots
 from gpbench.config.yaml_file import parse, read_mapping
 from gpbench.core.errors import ConfigError, UnknownNameError
 from gpbench.core.plan import Experiment
@@ -22,7 +22,6 @@ DEFAULT_BACKBONES = ("swin_tiny_patch4_window7_224", "convnext_tiny")
 DEFAULT_RECIPE = "paper"
 DEFAULT_PRETRAIN_SEEDS = (0, 1, 2)
 DEFAULT_SEEDS = (0,)
-DATA_VARIABLE = "GPBENCH_DATA"
 COMMAND_LINE = "command line"
 
 _SAME = (
@@ -59,7 +58,7 @@ def load_experiment(
     draft = Draft()
     if file is not None:
         draft = _checked(str(file), read_mapping(file), draft, backbones, file.parent.absolute())
-    draft = dataclasses.replace(draft, data_roots=_with_variable(draft.data_roots, environ))
+    draft = dataclasses.replace(draft, data_roots=data_roots(draft.data_roots, environ))
     draft = _checked(COMMAND_LINE, _flag_fields(flags), draft, backbones, Path.cwd())
     _check_complete(draft, file)
     experiment = _experiment(draft)
@@ -162,19 +161,6 @@ def _experiment(draft: Draft) -> Experiment:
         limit=draft.limit,
         allow_partial=draft.allow_partial or False,
     )
-
-
-def _with_variable(roots: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the roots, but $GPBENCH_DATA/<name> where that is there or the file names none."""
-    found = dict(roots)
-    if environ.get(DATA_VARIABLE):
-        data = Path(environ[DATA_VARIABLE]).expanduser().absolute()
-        installed = [*registry.listed("datasets"), *registry.listed("sources")]
-        there = [path.name for path in data.iterdir() if path.is_dir()] if data.is_dir() else []
-        for name in (*there, *(each.name for each in installed)):
-            if name in there or name not in roots:
-                found[name] = str(data / name)
-    return found
 
 
 def _name(experiment: Experiment, flags: Mapping[str, Any], draft: Draft, file: Path | None) -> str:

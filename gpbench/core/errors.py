@@ -128,10 +128,13 @@ class DatasetNotFoundError(DataError):
 
 
 class LabelError(DataError):
-    """A label file holds values outside the declared classes."""
+    """A label file holds values outside the declared classes.
 
-    def __init__(self, where: str, found: Iterable[int], declared: int, ignored: int) -> None:
-        values = ", ".join(str(v) for v in sorted(found))
+    `found` is the values, or a text that says of each how often and where.
+    """
+
+    def __init__(self, where: str, found: Iterable[int] | str, declared: int, ignored: int) -> None:
+        values = found if isinstance(found, str) else ", ".join(str(v) for v in sorted(found))
         super().__init__(
             f"{where} holds label value(s) {values}; {declared} classes (0..{declared - 1}) are "
             f"declared and {ignored} is ignored: is the mask shifted, or a colour image?",

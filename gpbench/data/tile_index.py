@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from operator import attrgetter
 from typing import Any
 
 from gpbench.core.dataset import Split
-from gpbench.core.stage import digest
+from gpbench.core.stage import canonical_json, digest
 
-SCHEMA = "gpbench.tiles/1"
+SCHEMA = "gpbench.tiles/2"
 INDEX, IMAGES, LABELS = "index.json", "images.bin", "labels.bin"
 
 
@@ -26,9 +27,21 @@ class StoredImage:
     height: int
     width: int
     offset_px: int
-    """Pixels of all images before it."""
+    """Pixels before it in the files, which hold the images in the order they were finished in."""
     class_pixels: tuple[int, ...]
     """(C,) pixels of each class in the label."""
+    image_sha256: str
+    label_sha256: str
+
+    @property
+    def n_px(self) -> int:
+        return self.height * self.width
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> StoredImage:
+        """Return the image from its fields, as `dataclasses.asdict` and JSON give them."""
+        tuples = {name: tuple(row[name]) for name in ("tags", "class_pixels")}
+        return cls(**{**row, **tuples})
 
 
 @dataclass(frozen=True)
@@ -44,17 +57,20 @@ class TileIndex:
     std: tuple[float, ...]
     """As `mean`; population standard deviation, 0 for a constant band."""
     images: tuple[StoredImage, ...]
-    images_sha256: str
-    labels_sha256: str
 
     @property
     def content_hash(self) -> str:
-        """Return the sha256 of all that the store holds, 64 hexadecimal digits."""
-        return digest(self)
+        """Return the sha256 of all that the store holds, 64 hexadecimal digits.
+
+        Where in the files an image lies is not part of it: that depends on who was first.
+        """
+        facts = asdict(self)
+        for row in facts["images"]:
+            del row["offset_px"]
+        return digest(facts)
 
     def to_json(self) -> str:
-        document = {"schema": SCHEMA, "content_hash": self.content_hash, **asdict(self)}
-        return json.dumps(document, indent=1, allow_nan=False)
+        return canonical_json({"schema": SCHEMA, "content_hash": self.content_hash, **asdict(self)})
 
     @classmethod
     def from_json(cls, text: str) -> TileIndex:
@@ -64,13 +80,18 @@ class TileIndex:
             raise ValueError("another version of gpbench wrote it")
         expected = document.pop("content_hash")
         lists = {name: tuple(document[name]) for name in ("bands", "classes", "mean", "std")}
-        images = tuple(_image(row) for row in document["images"])
+        images = tuple(StoredImage.from_row(row) for row in document["images"])
         index = cls(**{**document, **lists, "images": images})
-        if index.content_hash != expected:
+        if index.content_hash != expected or not _is_gapless(images):
             raise ValueError(f"{INDEX} was changed after it was written")
         return index
 
 
-def _image(row: Mapping[str, Any]) -> StoredImage:
-    tuples = {name: tuple(row[name]) for name in ("tags", "class_pixels")}
-    return StoredImage(**{**row, **tuples})
+def _is_gapless(images: tuple[StoredImage, ...]) -> bool:
+    """Return whether every pixel of the files belongs to one image."""
+    end = 0
+    for image in sorted(images, key=attrgetter("offset_px")):
+        if image.offset_px != end:
+            return False
+        end += image.n_px
+    return True

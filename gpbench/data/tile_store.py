@@ -59,7 +59,7 @@ class TileStore:
             raise DataError(f"no tile store at {folder}: `gpbench run` prepares it")
         try:
             info = TileIndex.from_json((folder / INDEX).read_text(encoding="utf-8"))
-            pixels = sum(image.height * image.width for image in info.images)
+            pixels = sum(image.n_px for image in info.images)
             sizes = {IMAGES: np.dtype(info.dtype).itemsize * len(info.bands), LABELS: 1}
             for name, bytes_per_px in sizes.items():
                 found, expected = (folder / name).stat().st_size, pixels * bytes_per_px
@@ -82,7 +82,7 @@ class TileStore:
         """Return image (H, W, C) in raw dtype and label (H, W), read-only views of the files."""
         image, channels = self.info.images[index], len(self.info.bands)
         shape = (image.height, image.width)
-        first, last = image.offset_px, image.offset_px + image.height * image.width
+        first, last = image.offset_px, image.offset_px + image.n_px
         return (
             np.asarray(self._images[first * channels : last * channels]).reshape(*shape, channels),
             np.asarray(self._labels[first:last]).reshape(shape),
@@ -94,13 +94,13 @@ class TileStore:
         Raises:
             DataError: If a byte differs.
         """
-        for name, expected in (
-            (IMAGES, self.info.images_sha256),
-            (LABELS, self.info.labels_sha256),
-        ):
-            with (self.folder / name).open("rb") as file:
-                if hashlib.file_digest(file, "sha256").hexdigest() != expected:
-                    raise _damaged(self.folder, f"{name} is not as it was written")
+        for row in self.info.images:
+            found = [hashlib.sha256(values.data).hexdigest() for values in self.read(row.index)]
+            for name, now, before in zip(
+                (IMAGES, LABELS), found, (row.image_sha256, row.label_sha256), strict=True
+            ):
+                if now != before:
+                    raise _damaged(self.folder, f"'{row.name}' in {name} is not as it was written")
 
 
 def _damaged(folder: Path, reason: object) -> DataError:

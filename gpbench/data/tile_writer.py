@@ -3,55 +3,65 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from functools import reduce
+from operator import add
 from pathlib import Path
-from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
+from gpbench.api import Dataset, InspectedDataset
+from gpbench.core.dataset import DatasetInfo
+from gpbench.core.errors import ContractError, DataError
+from gpbench.core.problems import OF_SUBSETS, DataProblemsError, Problem
+from gpbench.data.image_listing import Listing, list_images
+from gpbench.data.tile_check import Progress, problems_of, problems_of_images
+from gpbench.data.tile_index import TileIndex
+from gpbench.data.tile_journal import Journal, PartialStore
+from gpbench.data.tile_reading import Taken
+from gpbench.data.tile_workers import Readers
 
-from gpbench.api import Dataset
-from gpbench.core.dataset import SPLITS, DatasetInfo, ImageRef, Split
-from gpbench.core.errors import DataError
-from gpbench.data.band_statistics import BandStatistics
-from gpbench.data.image_checks import image_problems, label_problems
-from gpbench.data.tile_index import IMAGES, INDEX, LABELS, StoredImage, TileIndex
-
-MOST_PROBLEMS = 20
-"""Reading stops after so many: the rest is likely the same mistake."""
-
-Progress = Callable[[int, int], None]
-Listing = Sequence[tuple[Split, ImageRef]]
+SUBSET_MEND = "if a part of the dataset is meant: --allow-partial accepts what is missing of it"
 
 
 def write_store(
-    folder: Path, dataset: Dataset, root: Path, progress: Progress | None = None
+    folder: Path,
+    dataset: Dataset,
+    root: Path,
+    progress: Progress | None = None,
+    *,
+    selector: str | None = None,
+    jobs: int = 1,
+    allow_partial: bool = False,
 ) -> None:
     """Read, check and write all images of a dataset; the folder appears only when complete.
 
     A folder that is there already is left as it is. Of several processes that write the same store
-    one does, and the others wait for it.
+    one does, and the others wait for it. What a run stored that was interrupted or killed lies in
+    `.<name>.partial` beside the folder, and the next call continues there. How many processes read
+    decides the order of the images in the files, and nothing else.
 
     Args:
         folder: Where the store is to lie; its parent is made where needed.
         dataset: Every image of its splits has a label.
         root: Of the dataset's raw files.
-        progress: Called with the numbers of images done and of all.
+        progress: Called after each image; images of an earlier run count as done.
+        selector: What the dataset is called, for processes that load it by themselves.
+        jobs: Processes that read.
+        allow_partial: Accept what a part of a dataset cannot help having wrong.
 
     Raises:
         DatasetNotFoundError: If nothing usable lies at `root`.
-        DataError: If an image or label is not as declared, with all problems found; or if the
-            store cannot be written.
+        DataProblemsError: If anything is not as declared, with all that is wrong; nothing is left.
+        ContractError: If the dataset's code fails; nothing is left.
+        DataError: If the store cannot be written, or a process dies.
     """
-    listing = _listing(dataset, root)
+    listing = list_images(dataset, root, allow_partial=allow_partial)
+    readers = Readers(dataset, root, selector, jobs)
     try:
         with _sole_writer(folder):
             if not folder.exists():
-                _write(folder, dataset, root, listing, progress or (lambda _done, _all: None))
+                _write(folder, listing, readers, progress or (lambda _done, _all: None))
     except OSError as error:
         raise DataError(f"the tile store {folder} cannot be written: {error}") from error
 
@@ -65,114 +75,73 @@ def _sole_writer(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write(
-    folder: Path, dataset: Dataset, root: Path, listing: Listing, progress: Progress
-) -> None:
-    partial = folder.parent / f".{folder.name}.partial"
-    shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
-    partial.mkdir()
+def _write(folder: Path, listing: Listing, readers: Readers, progress: Progress) -> None:
+    info = readers.dataset.info
+    partial = PartialStore(folder, len(info.bands))
     try:
-        with (partial / IMAGES).open("wb") as images, (partial / LABELS).open("wb") as labels:
-            writer = _Writer(dataset.info, images, labels)
-            for done, (split, ref) in enumerate(listing, start=1):
-                writer.take(split, ref, dataset, root)
-                progress(done, len(listing))
-        (partial / INDEX).write_text(writer.index().to_json(), encoding="utf-8")
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        if listing.problems:  # nothing can come of it: only what else is wrong is wanted
+            raise _refused(readers.dataset, problems_of(listing, readers, progress))
+        taken = _stored(partial, listing, readers, progress)
+        problems = problems_of_images(listing, taken)
+        if problems:
+            raise _refused(readers.dataset, problems)
+    except (DataProblemsError, ContractError):
+        partial.remove()  # the mended dataset is another one
+        raise
+    partial.finish(_index([taken[listed.position] for listed in listing.images], info))
 
 
-def _listing(dataset: Dataset, root: Path) -> Listing:
-    """Return all images of all splits; names are unique, train and test are not empty."""
-    listing = [(split, ref) for split in SPLITS for ref in dataset.images(root, split)]
-    problems = [
-        DataError(f"the {split} split is empty")
-        for split in ("train", "test")
-        if split not in {each for each, _ in listing}
-    ]
-    for name, times in Counter(ref.name for _, ref in listing).items():
-        if times > 1:
-            splits = " and ".join(split for split, ref in listing if ref.name == name)
-            problems.append(DataError(f"image '{name}' is listed {times} times, in {splits}"))
-    _raise(problems[:MOST_PROBLEMS], dataset.info)
-    return listing
+def _stored(
+    partial: PartialStore, listing: Listing, readers: Readers, progress: Progress
+) -> dict[int, Taken]:
+    """Return what came of every image, by position; what an earlier run stored is not read."""
+    total = len(listing.images)
+    with partial.journal() as journal:
+        taken = _resumed(partial, journal, listing, readers)
+        if taken:
+            progress(len(taken), total)
+        rest = [listed for listed in listing.images if listed.position not in taken]
+        with closing(readers.read(rest, partial.files)) as reading:
+            for each in reading:
+                taken[each.position] = each
+                if each.stored:
+                    journal.note(each.stored)
+                progress(len(taken), total)
+    return taken
 
 
-class _Writer:
-    """Appends images and labels, and keeps what the index says about them."""
-
-    def __init__(self, info: DatasetInfo, images: BinaryIO, labels: BinaryIO) -> None:
-        self._info, self._files = info, (images, labels)
-        self._hashes = (hashlib.sha256(), hashlib.sha256())
-        self._statistics = BandStatistics(len(info.bands))
-        self._dtype: np.dtype[Any] | None = None
-        self._images: list[StoredImage] = []
-        self._n_px = 0
-        self._problems: list[DataError] = []
-
-    def take(self, split: Split, ref: ImageRef, dataset: Dataset, root: Path) -> None:
-        """Read one image and append it; where something is wrong, remember that instead."""
-        where = f"{split} image '{ref.name}'"
-        if ref.files:
-            where += f" ({', '.join(ref.files)})"
-        try:
-            image, label = dataset.read(root, ref)
-        except DataError as error:
-            found = [error]
-        except OSError as error:
-            found = [DataError(f"{where} cannot be read: {error}")]
-        else:
-            found = [
-                *image_problems(image, where, self._info, self._dtype),
-                *label_problems(label, where, self._info, image.shape[:2]),
-            ]
-            if not found and label is not None:
-                self._append(split, ref, image, label)
-        self._problems += found
-        if len(self._problems) >= MOST_PROBLEMS:
-            _raise(self._problems, self._info)
-
-    def index(self) -> TileIndex:
-        """Return the index of all that was taken, or raise what was wrong with it."""
-        _raise(self._problems, self._info)
-        images_hash, labels_hash = (each.hexdigest() for each in self._hashes)
-        return TileIndex(
-            bands=tuple(band.name for band in self._info.bands),
-            classes=self._info.classes,
-            dtype=str(np.dtype(self._dtype).str),
-            mean=self._statistics.mean,
-            std=self._statistics.std,
-            images=tuple(self._images),
-            images_sha256=images_hash,
-            labels_sha256=labels_hash,
-        )
-
-    def _append(
-        self, split: Split, ref: ImageRef, image: NDArray[Any], label: NDArray[np.uint8]
-    ) -> None:
-        self._dtype = image.dtype
-        if split == "train":
-            self._statistics.add(image)
-        for file, hashed, values in zip(self._files, self._hashes, (image, label), strict=True):
-            content = np.ascontiguousarray(values).data
-            file.write(content)
-            hashed.update(content)
-        height, width = label.shape
-        n_classes = len(self._info.classes)
-        class_pixels = np.bincount(label.reshape(-1), minlength=n_classes)[:n_classes]
-        facts = (ref.name, ref.scene, ref.tags, height, width, self._n_px)
-        self._images.append(
-            StoredImage(len(self._images), split, *facts, tuple(class_pixels.tolist()))
-        )
-        self._n_px += height * width
+def _resumed(
+    partial: PartialStore, journal: Journal, listing: Listing, readers: Readers
+) -> dict[int, Taken]:
+    rows, positions = journal.rows(), {}
+    if rows:  # else the files need not be looked at
+        info = readers.dataset.info
+        positions = {
+            listed.origin(readers.root, info): listed.position for listed in listing.images
+        }
+    taken = {}
+    for row in partial.resume([row for row in rows if row.origin in positions], journal):
+        position = positions[row.origin]
+        stored = replace(row, image=replace(row.image, index=position))
+        taken[position] = Taken(position, row.dtype, stored=stored)
+    return taken
 
 
-def _raise(problems: Sequence[DataError], info: DatasetInfo) -> None:
-    """Raise the only problem as it is, several as one error; nothing if there is none."""
-    if len(problems) == 1:
-        raise problems[0]
-    if problems:
-        more = " or more" if len(problems) == MOST_PROBLEMS else ""
-        lines = [f"{info.title}: {len(problems)}{more} problems", *(f"  - {p}" for p in problems)]
-        raise DataError("\n".join(lines))
+def _index(taken: Sequence[Taken], info: DatasetInfo) -> TileIndex:
+    rows = [each.stored for each in taken if each.stored]
+    moments = reduce(add, (row.moments for row in rows if row.moments))
+    return TileIndex(
+        bands=tuple(band.name for band in info.bands),
+        classes=info.classes,
+        dtype=rows[0].dtype,
+        mean=moments.mean,
+        std=moments.std,
+        images=tuple(row.image for row in rows),
+    )
+
+
+def _refused(dataset: Dataset, problems: Sequence[Problem]) -> DataProblemsError:
+    is_subset = isinstance(dataset, InspectedDataset) and any(
+        problem.kind in OF_SUBSETS for problem in problems
+    )
+    return DataProblemsError(dataset.info.title, problems, SUBSET_MEND if is_subset else "")

@@ -115,7 +115,8 @@ def resolve_dataset(text: str, data_roots: Mapping[str, str]) -> ResolvedDataset
     else:
         name, dataset, identity = part.name, plugin, {}
     own: Path | None = getattr(dataset, "default_root", None)
-    given = data_roots.get(name) or data_roots.get(part.name)
+    chosen = name.startswith(f"{part.name}[")  # parameters choose among the same files
+    given = data_roots.get(name) or (data_roots.get(part.name) if chosen else None)
     root = Path(given) if given else own
     spec = PluginSpec(part.name, dataset.info.version, identity)
     return ResolvedDataset(name, dataset, spec, root)

@@ -20,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from gpbench.core.dataset import IGNORE_INDEX, Metric
+from gpbench.core.dataset import IGNORE_INDEX, Metric, Split
 from gpbench.core.errors import nearest
 from gpbench.readers.label import colour_code
 from gpbench.readers.yaml_file import read_yaml
@@ -183,7 +183,11 @@ class Card(Part):
     labels: Labels
     splits: Splits
     scene: SceneExpression | None = None
-    """Finds the scene (place, flight) in a name by its one group; null: each image is its own."""
+    """Finds the scene (place, flight) in a name by its one group."""
+    scenes: dict[str, tuple[str, ...]] | None = None
+    """Scene -> its images by name, where names do not tell; neither: each is its own scene."""
+    counts: dict[Split, Positive] = {}
+    """Images that a split should have: fewer is a problem, unless a part will do."""
     protocol: CardProtocol
     title: str = ""
     licence: str = "unknown"
@@ -216,6 +220,21 @@ class Card(Part):
         if classes and labels.above is not None and len(classes) != 2:
             raise ValueError(f"above splits into two classes, but there are {len(classes)}")
         return labels
+
+    @field_validator("scenes")
+    @classmethod
+    def _one_scene_each(
+        cls, scenes: dict[str, tuple[str, ...]] | None, info: ValidationInfo
+    ) -> dict[str, tuple[str, ...]] | None:
+        if scenes is None:
+            return None
+        if info.data.get("scene") is not None:
+            raise ValueError("scene finds scenes already; give one of the two")
+        empty = [repr(scene) for scene, names in scenes.items() if not scene or not names]
+        if empty or not scenes:
+            raise ValueError(f"{', '.join(empty) or 'a scene'} needs a name, and names of images")
+        all_different(tuple(name for names in scenes.values() for name in names))
+        return scenes
 
     @field_validator("protocol")
     @classmethod

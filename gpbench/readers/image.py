@@ -1,28 +1,23 @@
-"""Image files as arrays, with all channels and in the dtype of the file.
+"""Image files as arrays, with all channels and in the dtype of the file; or as 8-bit RGB.
 
-TIFF goes through tifffile, because Pillow drops the fourth band of a GeoTIFF without a word; the
-rest goes through Pillow. Nothing is scaled.
+TIFF goes through tifffile, because Pillow drops the fourth band of a GeoTIFF without a word. What
+a file is, its first bytes say: its name may lie.
 """
 
 from __future__ import annotations
 
-import struct
-import zlib
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
-from gpbench.core.errors import DataError, MissingExtraError
+from gpbench.core.errors import DataError
+from gpbench.readers.picture import decode_picture
+from gpbench.readers.tiff import TIFF_SIGNATURES, TiffPicture, bands, read_tiff
 
-TIFF_SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_COLOUR_TYPES = (b"\2", b"\4", b"\6")
-"""More than one channel: Pillow reads these at 16 bits as 8 bits, and says nothing."""
-PIXEL_MODES = ("L", "LA", "RGB", "RGBA", "I;16", "I", "F")
 KEPT_DTYPES = ("uint8", "uint16", "float32")
 WIDENED_DTYPES = {
     "bool": "uint8",
@@ -31,152 +26,116 @@ WIDENED_DTYPES = {
     "float16": "float32",
     "float64": "float32",
 }
-DECODER_ERRORS = (
-    OSError,
-    SyntaxError,  # Pillow's word for a broken PNG chunk
-    ValueError,
-    EOFError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    TypeError,
-    RuntimeError,
-    MemoryError,  # a damaged header may ask for any size
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
-"""What Pillow and tifffile raise on damaged files, found by damaging many."""
+LIGHT_PHOTOMETRICS = ("MINISBLACK", "RGB", "PALETTE", "YCBCR")
+"""What a TIFF may hold to be shown as it is; tifffile has made RGB of YCBCR."""
 
 
 def read_image(path: Path) -> NDArray[Any]:
     """Return an image (H, W, C) as uint8, uint16 or float32, values as stored.
 
     Grey images have one channel, an alpha channel is a band like any other, colour tables are
-    expanded, and the orientation that a camera noted (EXIF) is applied. int8, int16 and 64-bit
-    floats come as float32.
+    expanded, and the orientation that a camera noted (EXIF) is applied; that of a TIFF is not, as
+    GDAL does not either. int8, int16 and 64-bit floats come as float32.
 
     Raises:
         DataError: If the file is missing or damaged, or its pixels are of another type.
-        MissingExtraError: If its compression needs a package that is not installed.
     """
-    head = head_of(path)
-    if head.startswith(TIFF_SIGNATURES):
-        pixels = _tiff_bands(path)
-    elif _is_deep_colour_png(head):
-        pixels = _deep_colour_png(path)
+    where = str(path)
+    if is_tiff(path):
+        pixels = bands(read_tiff(path, where), where)
     else:
-        pixels = read_picture(path, keep_indices=False)
-    return _as_kept_dtype(np.atleast_3d(pixels), path)
+        pixels = np.atleast_3d(decode_picture(bytes_of(path), where))
+    return _as_kept_dtype(pixels, where)
 
 
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Return an image as (H, W, 3) uint8, red green blue, for pre-training.
-
-    Grey is repeated, alpha and bands beyond the third are dropped, 16 bits become 8.
+def read_rgb(path: Path, least_px: int | None = None) -> NDArray[np.uint8]:
+    """Return an image file as `decode_rgb` does.
 
     Raises:
-        DataError: If the file is missing or damaged, or its pixels are floats.
+        DataError: If the file is missing or damaged, or cannot be shown as RGB.
     """
-    pixels = read_image(path)
-    if pixels.dtype == np.uint16:
+    return decode_rgb(bytes_of(path), str(path), least_px)
+
+
+def decode_rgb(data: bytes, where: str, least_px: int | None = None) -> NDArray[np.uint8]:
+    """Return the image that a file's bytes hold as (H, W, 3) uint8, for pre-training.
+
+    Grey is repeated, alpha and bands beyond the third are dropped, print colours (CMYK) are
+    converted, 16 bits become 8, and the orientation that a camera noted is applied.
+
+    Args:
+        data: All bytes of the file.
+        where: The file, or the archive and its member, for messages.
+        least_px: A JPEG may come smaller, in proportion, if both sides keep that many pixels.
+
+    Raises:
+        DataError: If it is empty, damaged or no image, or cannot be shown as RGB.
+    """
+    if data.startswith(TIFF_SIGNATURES):
+        pixels = _shown_bands(read_tiff(BytesIO(data), where), where)
+    else:
+        pixels = np.atleast_3d(decode_picture(data, where, least_px=least_px))
+    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:  # in any byte order
         pixels = pixels >> 8
     elif pixels.dtype != np.uint8:
         raise DataError(
-            f"{path} holds {pixels.dtype} pixels; a pre-training image has 8 or 16 bits"
+            f"{where} holds {pixels.dtype} pixels; a pre-training image has 8 or 16 bits", "pixels"
         )
     colours = pixels[:, :, :3] if pixels.shape[2] > 2 else np.repeat(pixels[:, :, :1], 3, axis=2)
     return np.ascontiguousarray(colours, dtype=np.uint8)
 
 
-def head_of(path: Path) -> bytes:
-    """Return the first bytes of a file, which tell its format.
+def is_tiff(path: Path) -> bool:
+    """Return whether a file begins as TIFF does.
 
     Raises:
         DataError: If it cannot be read.
     """
     try:
         with path.open("rb") as file:
-            return file.read(32)
+            return file.read(4) in TIFF_SIGNATURES
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+        raise _unreadable(path, error) from error
 
 
-def read_picture(path: Path, *, keep_indices: bool) -> NDArray[Any]:
-    """Return what Pillow reads, (H, W) or (H, W, C); a colour table expanded or as indices."""
-    try:
-        with Image.open(path) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            if keep_indices and picture.mode in {"P", "1"}:
-                return np.asarray(picture, dtype=np.uint8)
-            if picture.mode not in PIXEL_MODES:
-                picture = picture.convert(_plain_mode(picture))
-            return np.asarray(picture)
-    except DECODER_ERRORS as error:
-        raise DataError(f"{path} cannot be decoded, is it damaged? {error}") from error
+def bytes_of(path: Path) -> bytes:
+    """Return the content of a file.
 
-
-def read_tiff(path: Path) -> tuple[NDArray[Any], str, NDArray[np.uint8] | None]:
-    """Return the first picture of a TIFF at full size, one letter per axis, its colour table.
-
-    Y and X are the letters of rows and columns; the table is (values, 3), or None.
+    Raises:
+        DataError: If it cannot be read.
     """
     try:
-        with tifffile.TiffFile(path) as tiff:
-            series = tiff.series[0]
-            table = series.keyframe.colormap
-            pixels, axes = series.asarray(), series.axes
-    except (*DECODER_ERRORS, tifffile.TiffFileError) as error:
-        if "imagecodecs" in str(error):
-            raise MissingExtraError(
-                "imagecodecs", f"the compression of {path}", "pip install imagecodecs"
-            ) from error
-        raise DataError(f"{path} cannot be decoded, is it damaged? {error}") from error
-    if pixels.ndim != len(axes) or not pixels.size:
-        raise DataError(f"{path} cannot be decoded, is it damaged? It holds no whole picture")
-    return pixels, axes, None if table is None else (table.T >> 8).astype(np.uint8)
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, error) from error
 
 
-def _plain_mode(picture: Image.Image) -> str:
-    if picture.mode == "1":
-        return "L"
-    return "RGBA" if picture.mode == "PA" or "transparency" in picture.info else "RGB"
+def _unreadable(path: Path, error: OSError) -> DataError:
+    return DataError(f"{path} cannot be read: {error.strerror}")
 
 
-def _is_deep_colour_png(head: bytes) -> bool:
-    bits, colour_type = head[24:25], head[25:26]
-    return head.startswith(PNG_SIGNATURE) and bits == b"\x10" and colour_type in PNG_COLOUR_TYPES
+def _shown_bands(picture: TiffPicture, where: str) -> NDArray[Any]:
+    """Return the bands (H, W, C) of a TIFF as light: more is brighter."""
+    pixels, photometric = bands(picture, where), picture.photometric
+    if photometric in LIGHT_PHOTOMETRICS:
+        return pixels
+    if photometric == "MINISWHITE" and pixels.dtype.kind == "u":
+        return ~pixels
+    if photometric == "SEPARATED" and pixels.dtype == np.uint8 and pixels.shape[2] == 4:
+        return np.asarray(Image.fromarray(pixels, mode="CMYK").convert("RGB"))
+    raise DataError(
+        f"{where} holds {pixels.shape[2]} band(s) of {photometric} colours and {pixels.dtype}: "
+        "convert the file to RGB",
+        "pixels",
+    )
 
 
-def _deep_colour_png(path: Path) -> NDArray[Any]:
-    """Return a 16-bit colour PNG (H, W, 3 or 4) uint16, which Pillow would cut to 8 bits."""
-    import cv2  # noqa: PLC0415  slow to load, and needed for this rare kind of file only
-
-    pixels = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if pixels is None:
-        raise DataError(f"{path} cannot be decoded, is it damaged?")
-    order = [2, 1, 0, 3][: pixels.shape[2]]  # OpenCV puts blue first
-    return np.asarray(pixels)[:, :, order]
-
-
-def _tiff_bands(path: Path) -> NDArray[Any]:
-    pixels, axes, colours = read_tiff(path)
-    if colours is not None:
-        pixels, axes = colours[pixels], f"{axes}S"
-    others = [n for n, axis in zip(pixels.shape, axes, strict=True) if axis not in "YX" and n > 1]
-    if len(others) > 1 or axes.count("Y") != 1 or axes.count("X") != 1:
-        raise DataError(
-            f"{path} has axes {axes} of sizes {pixels.shape}; an image has rows, columns and bands"
-        )
-    pixels = np.moveaxis(pixels, (axes.index("Y"), axes.index("X")), (0, 1))
-    return pixels.reshape(*pixels.shape[:2], -1)
-
-
-def _as_kept_dtype(pixels: NDArray[Any], path: Path) -> NDArray[Any]:
+def _as_kept_dtype(pixels: NDArray[Any], where: str) -> NDArray[Any]:
     name = WIDENED_DTYPES.get(pixels.dtype.name, pixels.dtype.name)
     if name not in KEPT_DTYPES:
         raise DataError(
-            f"{path} holds {pixels.dtype} pixels; uint8, uint16 and float32 are read as they are, "
-            "and int8, int16 and float64 as float32: convert the file"
+            f"{where} holds {pixels.dtype} pixels; uint8, uint16 and float32 are read as they are, "
+            "and int8, int16 and float64 as float32: convert the file",
+            "pixels",
         )
     return np.ascontiguousarray(pixels, dtype=name)  # also brings bytes into this machine's order

@@ -5,7 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    Strict,
+    ValidationInfo,
+    field_validator,
+)
 
 from gpbench.core.dataset import IGNORE_INDEX, Band, DatasetInfo, Split
 from gpbench.core.dataset import Protocol as EvaluationProtocol
@@ -69,16 +76,17 @@ class ProtocolCard(Part):
 
     @field_validator("ignored_colours")
     @classmethod
-    def _ignored(cls, colours: tuple[str, ...]) -> tuple[str, ...]:
-        for colour in colours:
-            colour_code(colour)
+    def _ignored(cls, colours: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        classes = {colour_code(colour) for colour in info.data.get("classes", {}).values()}
+        both = [colour for colour in colours if colour_code(colour) in classes]
+        if both:
+            raise ValueError(f"{both} is both a class and ignored")
         return colours
 
     @field_validator("protocol")
     @classmethod
-    def _excluded(cls, protocol: CardProtocol, info: object) -> CardProtocol:
-        data = getattr(info, "data", {})
-        check_names(protocol.excluded, list(data.get("classes", protocol.excluded)))
+    def _excluded(cls, protocol: CardProtocol, info: ValidationInfo) -> CardProtocol:
+        check_names(protocol.excluded, list(info.data.get("classes", protocol.excluded)))
         return protocol
 
     @property

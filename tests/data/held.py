@@ -1,4 +1,4 @@
-"""A small dataset and source held in memory, with any mistake a test wants to plant."""
+"""Small datasets and a source, with any mistake that a test wants to plant."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,9 +7,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from gpbench.api import Role, SourceInfo, SourceRef
+from gpbench.api import Dataset, Role, SourceInfo, SourceRef
 from gpbench.core.dataset import Band, DatasetInfo, ImageRef, Protocol, Split
+from gpbench.core.problems import Problem
+from gpbench.planning import resolve_dataset
 
 Content = tuple[NDArray[Any], NDArray[np.uint8] | None]
 
@@ -52,12 +55,70 @@ def content(
 
 
 @dataclass
+class Inspected(HeldDataset):
+    """A dataset that also meets `gpbench.api.InspectedDataset`."""
+
+    known: tuple[Problem, ...] = ()
+
+    def layout(self, root: Path) -> str:  # noqa: ARG002  held in memory
+        return "held in memory"
+
+    def problems(self, root: Path) -> Sequence[Problem]:  # noqa: ARG002  held in memory
+        return self.known
+
+
+CARD = """
+name: pictures
+bands: [red, green, blue]
+classes: [road, roof, tree]
+images: {pattern: "images/{name}.png"}
+labels: {pattern: "labels/{name}.png"}
+splits:
+  train: {regex: "t.*"}
+  test: {regex: "e.*"}
+protocol: {tile_px: 8, stride_px: 8, metric: mIoU}
+"""
+
+
+@dataclass(frozen=True)
+class PictureFolder:
+    """PNG files with a card: a dataset that any process can load by its selector."""
+
+    root: Path
+
+    @classmethod
+    def written(cls, root: Path, n_images: int, side_px: int = 20) -> "PictureFolder":
+        """Write random images, every third of the test split, and return their folder."""
+        folder = cls(root)
+        for part in ("images", "labels"):
+            (root / part).mkdir(parents=True)
+        (root / "card.yaml").write_text(CARD)
+        for i in range(n_images):
+            image, label = content(i, side_px, side_px + i % 3)
+            for part, values in (("images", image), ("labels", label)):
+                Image.fromarray(values).save(folder.file(part, i))
+        return folder
+
+    def file(self, part: str, i: int) -> Path:
+        return self.root / part / f"{'e' if i % 3 == 2 else 't'}{i:03d}.png"
+
+    @property
+    def selector(self) -> str:
+        return f"folder[card={self.root / 'card.yaml'}]"
+
+    @property
+    def dataset(self) -> Dataset:
+        return resolve_dataset(self.selector, {}).dataset
+
+
+@dataclass
 class HeldSource:
-    """Meets `gpbench.api.Source`; counts how often an image is read."""
+    """Meets `gpbench.api.Source`; counts how often an image is read and notes how small."""
 
     pictures: list[NDArray[Any] | Exception]
     labels: list[int | None]
     reads: int = 0
+    least_px: set[int | None] = field(default_factory=set)
 
     @property
     def info(self) -> SourceInfo:
@@ -66,8 +127,14 @@ class HeldSource:
     def images(self, root: Path, role: Role) -> Sequence[SourceRef]:  # noqa: ARG002  held in memory
         return [SourceRef(str(i), label) for i, label in enumerate(self.labels)]
 
-    def read(self, root: Path, ref: SourceRef) -> NDArray[Any]:  # noqa: ARG002  held in memory
+    def read(
+        self,
+        root: Path,  # noqa: ARG002  held in memory
+        ref: SourceRef,
+        least_px: int | None = None,
+    ) -> NDArray[Any]:
         self.reads += 1
+        self.least_px.add(least_px)
         picture = self.pictures[int(ref.name)]
         if isinstance(picture, Exception):
             raise picture

@@ -13,7 +13,7 @@ import pytest
 from gpbench.core.dataset import SPLITS, Band, DatasetInfo, Protocol
 from gpbench.core.errors import DataError
 from gpbench.core.stage import DatasetSpec, PluginSpec
-from gpbench.data.tile_store import TileStore, store_folder, write_store
+from gpbench.data.tile_store import TileIndex, TileStore, store_folder, write_store
 from tests.data.held import HeldDataset, content
 
 Stored = Callable[[HeldDataset], TileStore]
@@ -164,6 +164,37 @@ def test_an_index_that_was_edited_is_found_on_opening(held: HeldDataset, stored:
         TileStore.open(file.parent)
 
 
+def test_an_index_whose_images_overlap_is_found_on_opening(
+    held: HeldDataset, stored: Stored
+) -> None:
+    file = stored(held).folder / "index.json"
+    document = json.loads(file.read_text())
+    document["images"][1]["offset_px"] -= 1
+    file.write_text(json.dumps(document))
+    with pytest.raises(DataError, match=r"index\.json was changed"):
+        TileStore.open(file.parent)
+
+
+def test_where_in_the_files_an_image_lies_is_no_part_of_the_content_hash(
+    held: HeldDataset, stored: Stored
+) -> None:
+    info = stored(held).info
+    first, second, *rest = info.images
+    swapped = [replace(first, offset_px=second.n_px), replace(second, offset_px=0), *rest]
+    other = replace(info, images=tuple(swapped))
+    assert other.content_hash == info.content_hash
+    assert TileIndex.from_json(other.to_json()) == other
+    renamed = replace(info, images=(replace(first, image_sha256="0" * 64), second, *rest))
+    assert renamed.content_hash != info.content_hash
+
+
+def test_a_store_is_hardly_larger_than_its_pixels(held: HeldDataset, stored: Stored) -> None:
+    held.contents["train"] = {f"t{i}": content(i, 64, 64) for i in range(20)}
+    store = stored(held)
+    n_bytes = sum(file.stat().st_size for file in store.folder.iterdir())
+    assert n_bytes <= 1.05 * sum(image.n_px for image in store.info.images) * 4
+
+
 @pytest.mark.parametrize("name", ["images.bin", "labels.bin"])
 def test_one_changed_byte_is_found_by_verifying_the_content(
     held: HeldDataset, stored: Stored, name: str
@@ -174,7 +205,7 @@ def test_one_changed_byte_is_found_by_verifying_the_content(
     content_before = bytearray(file.read_bytes())
     content_before[40] ^= 1
     file.write_bytes(content_before)
-    with pytest.raises(DataError, match=f"{name} is not as it was written"):
+    with pytest.raises(DataError, match=f"'[ab]' in {name} is not as it was written"):
         TileStore.open(store.folder).verify_content()
 
 

@@ -1,5 +1,6 @@
 """A store is written whole or not at all, and every mistake of a dataset is named."""
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -7,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gpbench.api import Image, Label
 from gpbench.core.dataset import ImageRef, Split
-from gpbench.core.errors import DataError, DatasetNotFoundError, LabelError
+from gpbench.core.errors import ConfigError, ContractError, DataError, DatasetNotFoundError
+from gpbench.core.problems import DataProblemsError, Problem
+from gpbench.data.tile_check import dataset_problems
+from gpbench.data.tile_journal import PartialStore
 from gpbench.data.tile_store import TileStore, write_store
-from tests.data.held import HeldDataset, content
-
-Stored = Callable[[HeldDataset], TileStore]
+from tests.data.held import HeldDataset, Inspected, PictureFolder, content
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -39,23 +42,72 @@ def test_a_store_that_is_there_is_not_written_again(held: HeldDataset, tmp_path:
     assert TileStore.open(tmp_path / "s").content_hash == before
 
 
-def test_an_interrupted_write_leaves_nothing(held: HeldDataset, tmp_path: Path) -> None:
-    def interrupt(done: int, _total: int) -> None:
-        if done == 3:
+class Counting(HeldDataset):
+    """Counts how often each image is read."""
+
+    def read(self, root: Path, ref: ImageRef) -> tuple[Image, Label | None]:
+        self.reads = [*getattr(self, "reads", []), ref.name]
+        return super().read(root, ref)
+
+
+def interrupt_after(images: int) -> Callable[[int, int], None]:
+    def progress(done: int, _total: int) -> None:
+        if done == images:
             raise KeyboardInterrupt
 
+    return progress
+
+
+def test_an_interrupted_write_is_continued_and_no_image_read_twice(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    write_store(tmp_path / "undisturbed", held, tmp_path)
+    dataset = Counting(held.contents)
     with pytest.raises(KeyboardInterrupt):
-        write_store(tmp_path / "s", held, tmp_path, interrupt)
-    assert left_behind(tmp_path) == []
+        write_store(tmp_path / "s", dataset, tmp_path, interrupt_after(3))
+    assert left_behind(tmp_path) == [".s.partial", "undisturbed"]
+    seen: list[tuple[int, int]] = []
+    write_store(tmp_path / "s", dataset, tmp_path, lambda *done: seen.append(done))
+    assert dataset.reads == ["a", "b", "c", "d", "e"]
+    assert seen == [(3, 5), (4, 5), (5, 5)]
+    assert left_behind(tmp_path) == ["s", "undisturbed"]
+    assert left_behind(tmp_path / "s") == ["images.bin", "index.json", "labels.bin"]
+    stores = [TileStore.open(tmp_path / name) for name in ("s", "undisturbed")]
+    stores[0].verify_content()
+    assert stores[0].info == stores[1].info
+
+
+def test_an_image_whose_file_changed_since_is_read_again(tmp_path: Path) -> None:
+    folder = PictureFolder.written(tmp_path / "raw", 4)
+    with pytest.raises(KeyboardInterrupt):
+        write_store(tmp_path / "s", folder.dataset, folder.root, interrupt_after(3))
+    os.replace(folder.file("images", 3), folder.file("images", 0))  # noqa: PTH105  reads better
+    os.link(folder.file("images", 0), folder.file("images", 3))
+    write_store(tmp_path / "s", folder.dataset, folder.root)
+    write_store(tmp_path / "undisturbed", folder.dataset, folder.root)
+    hashes = [TileStore.open(tmp_path / name).content_hash for name in ("s", "undisturbed")]
+    assert hashes[0] == hashes[1]
+
+
+def test_images_keep_their_rows_where_one_was_added_before_them(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        write_store(tmp_path / "s", held, tmp_path, interrupt_after(4))
+    held.contents["train"] = {"0": content(77), **held.contents["train"]}
+    write_store(tmp_path / "s", held, tmp_path)
+    write_store(tmp_path / "undisturbed", held, tmp_path)
+    hashes = [TileStore.open(tmp_path / name).content_hash for name in ("s", "undisturbed")]
+    assert hashes[0] == hashes[1]
 
 
 def test_what_a_killed_process_left_does_not_get_into_the_next_store(
     held: HeldDataset, tmp_path: Path
 ) -> None:
     partial = tmp_path / ".s.partial"
-    partial.mkdir()
-    (partial / "images.bin").write_bytes(b"half")
-    (partial / "stray").write_bytes(b"")
+    (partial / "store").mkdir(parents=True)
+    (partial / "store" / "images.bin").write_bytes(b"half")
+    (partial / "images.bin").write_bytes(b"of an older version")
     write_store(tmp_path / "s", held, tmp_path)
     assert left_behind(tmp_path) == ["s"]
     assert left_behind(tmp_path / "s") == ["images.bin", "index.json", "labels.bin"]
@@ -93,12 +145,36 @@ def test_a_place_that_cannot_be_written_to_is_a_data_error(
         write_store(tmp_path / "file" / "s", held, tmp_path)
 
 
-def refused(dataset: HeldDataset, folder: Path) -> DataError:
-    """Return the error of writing a dataset, which leaves nothing behind."""
-    with pytest.raises(DataError) as caught:
+def test_what_was_stored_is_kept_where_the_disk_fails(
+    held: HeldDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PartialStore, "finish", full)
+        with pytest.raises(DataError, match=r"/s cannot be written: .*No space left"):
+            write_store(tmp_path / "s", held, tmp_path)
+    dataset = Counting({**held.contents})
+    write_store(tmp_path / "s", dataset, tmp_path)
+    assert not hasattr(dataset, "reads")
+
+
+def refused(dataset: HeldDataset, folder: Path) -> tuple[Problem, ...]:
+    """Return the problems for which a dataset is not written, which leaves nothing behind."""
+    with pytest.raises(DataProblemsError) as caught:
         write_store(folder / "s", dataset, folder)
     assert left_behind(folder) == []
-    return caught.value
+    assert caught.value.dataset == "Held"
+    assert list(caught.value.problems) == dataset_problems(dataset, folder)
+    return caught.value.problems
+
+
+def only(problems: tuple[Problem, ...], kind: str) -> str:
+    """Return the text of the only problem, of that kind."""
+    (problem,) = problems
+    assert problem.kind == kind
+    return problem.text
 
 
 @pytest.mark.parametrize(
@@ -108,16 +184,16 @@ def refused(dataset: HeldDataset, folder: Path) -> DataError:
         (np.zeros((4, 4), np.uint8), r"shape \(4, 4\)"),
         (np.zeros((0, 4, 3), np.uint8), r"shape \(0, 4, 3\)"),
         (np.zeros((4, 4, 3), np.float64), "holds float64; images are uint8, uint16 or float32"),
-        (np.zeros((4, 4, 3), np.uint16), "holds uint16, the images before it uint8"),
+        (np.zeros((4, 4, 3), np.uint16), "holds uint16, most images uint8"),
     ],
 )
 def test_an_image_that_is_not_as_declared_is_named(
     held: HeldDataset, tmp_path: Path, image: np.ndarray, said: str
 ) -> None:
     held.contents["val"]["c"] = (image, np.zeros(image.shape[:2], np.uint8))
-    error = refused(held, tmp_path)
-    assert str(error).startswith("val image 'c'")
-    assert said.replace("\\", "") in str(error)
+    text = only(refused(held, tmp_path), "pixels")
+    assert text.startswith("val image 'c'")
+    assert said.replace("\\", "") in text
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -130,19 +206,17 @@ def test_a_float_that_is_no_number_is_named_with_its_band(
     image, label = content(1, dtype=np.float32)
     image[0, 0, 2] = value
     held.contents["train"]["b"] = (image, label)
-    assert "train image 'b' holds NaN or infinity in band nir:" in str(refused(held, tmp_path))
+    said = "train image 'b' holds NaN or infinity in band nir:"
+    assert said in only(refused(held, tmp_path), "pixels")
 
 
-def test_a_strange_label_value_is_a_label_error_that_names_the_file(
-    held: HeldDataset, tmp_path: Path
-) -> None:
+def test_a_strange_label_value_is_named_with_the_file(held: HeldDataset, tmp_path: Path) -> None:
     held.files = ("images/b.png", "masks/b.png")
     image, label = content(2)
     label[0, :2] = (3, 153)
     held.contents["train"]["b"] = (image, label)
-    error = refused(held, tmp_path)
-    assert isinstance(error, LabelError)
-    assert "train image 'b' (images/b.png, masks/b.png) holds label value(s) 3, 153;" in str(error)
+    said = "train image 'b' (images/b.png, masks/b.png) holds label value(s) 3, 153;"
+    assert said in only(refused(held, tmp_path), "label")
 
 
 @pytest.mark.parametrize(
@@ -154,59 +228,62 @@ def test_a_label_of_another_shape_or_dtype_is_named(
 ) -> None:
     held.contents["test"]["e"] = (content(1)[0], label)
     said = f"the label of test image 'e' is {label.dtype} of shape {label.shape};"
-    assert said in str(refused(held, tmp_path))
+    kind = "label" if label.shape == (12, 10) else "size"
+    assert said in only(refused(held, tmp_path), kind)
 
 
 @pytest.mark.parametrize("split", ["train", "val", "test"])
 def test_an_image_without_a_label_is_named(held: HeldDataset, tmp_path: Path, split: str) -> None:
     name = next(iter(held.contents[split]))
     held.contents[split][name] = (content(1)[0], None)
-    assert f"{split} image '{name}' has no label" in str(refused(held, tmp_path))
+    said = f"{split} image '{name}' has no label"
+    assert said in only(refused(held, tmp_path), "unlabelled")
 
 
 def test_a_file_that_cannot_be_read_is_named(held: HeldDataset, tmp_path: Path) -> None:
     held.contents["test"]["e"] = OSError("broken PNG")
     said = "test image 'e' cannot be read: broken PNG"
-    assert str(refused(held, tmp_path)) == said
+    assert only(refused(held, tmp_path), "unreadable") == said
 
 
-def test_all_problems_are_shown_together(held: HeldDataset, tmp_path: Path) -> None:
+def test_an_error_of_a_library_that_is_not_installed_is_a_problem_too(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    held.contents["test"]["e"] = ConfigError("e.tif needs the package x")
+    assert only(refused(held, tmp_path), "unreadable") == "e.tif needs the package x"
+
+
+def test_all_problems_of_listing_and_images_are_shown_together_in_order(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    known = Problem("missing", "x.png is not there")
     held.contents["train"]["a"] = (np.zeros((4, 4, 1), np.uint8), None)
-    held.contents["val"]["c"] = DataError("masks/c.png is a colour image")
-    held.contents["test"]["e"] = OSError("broken PNG")
-    lines = str(refused(held, tmp_path)).splitlines()
-    assert lines[0] == "Held: 4 problems"
-    assert [line.split()[:4] for line in lines[1:]] == [
-        ["-", "train", "image", "'a'"],
-        ["-", "train", "image", "'a'"],
-        ["-", "masks/c.png", "is", "a"],
-        ["-", "test", "image", "'e'"],
-    ]
+    held.contents["val"]["c"] = DataError("masks/c.png is a colour image", "label")
+    held.contents["test"]["b"] = content(2, 7, 21)
+    held.contents["train"] |= {f"t{i}": OSError("gone") for i in range(50)}
+    problems = refused(Inspected(held.contents, known=(known,)), tmp_path)
+    assert [problem.kind for problem in problems] == [
+        "missing", "names", "pixels", "unlabelled", *["unreadable"] * 50, "label",
+    ]  # fmt: skip
+    assert problems[0] == known
+    assert problems[4].text.startswith("train image 't0' cannot be read: gone")
+    assert problems[-1].text == "masks/c.png is a colour image"
 
 
-def test_reading_stops_after_twenty_problems(held: HeldDataset, tmp_path: Path) -> None:
-    held.contents["train"] = {f"t{i}": OSError("gone") for i in range(50)}
-    done: list[int] = []
-    with pytest.raises(DataError, match="20 or more problems") as caught:
-        write_store(tmp_path / "s", held, tmp_path, lambda i, _n: done.append(i))
-    assert str(caught.value).count("gone") == 20
-    assert len(done) == 19
-
-
-def test_the_problems_of_the_listing_come_before_any_image_is_read(
+def test_the_images_of_a_dataset_with_a_wrong_listing_are_read_all_the_same(
     held: HeldDataset, tmp_path: Path
 ) -> None:
     held.contents["train"] = {}
-    held.contents["test"]["c"] = OSError("never read")
-    said = str(refused(held, tmp_path))
-    assert "the train split is empty" in said
-    assert "image 'c' is listed 2 times, in val and test" in said
-    assert "never read" not in said
+    held.contents["test"]["d"] = OSError("broken PNG")
+    assert [(problem.kind, problem.text) for problem in refused(held, tmp_path)] == [
+        ("count", "the train split is empty"),
+        ("unreadable", "test image 'd' cannot be read: broken PNG"),
+    ]
 
 
 def test_an_empty_test_split_is_an_error(held: HeldDataset, tmp_path: Path) -> None:
     held.contents["test"] = {}
-    assert str(refused(held, tmp_path)) == "the test split is empty"
+    assert only(refused(held, tmp_path), "count") == "the test split is empty"
 
 
 def test_a_name_listed_twice_in_one_split_is_an_error(held: HeldDataset, tmp_path: Path) -> None:
@@ -215,7 +292,8 @@ def test_a_name_listed_twice_in_one_split_is_an_error(held: HeldDataset, tmp_pat
             return [*super().images(root, split)] * 2
 
     twice = Twice({**held.contents, "val": {}})
-    assert "image 'a' is listed 2 times, in train and train" in str(refused(twice, tmp_path))
+    said = Problem("names", "image 'a' is listed 2 times: in train and train")
+    assert said in refused(twice, tmp_path)
 
 
 def test_a_missing_dataset_stays_a_missing_dataset(held: HeldDataset, tmp_path: Path) -> None:
@@ -225,3 +303,48 @@ def test_a_missing_dataset_stays_a_missing_dataset(held: HeldDataset, tmp_path: 
 
     with pytest.raises(DatasetNotFoundError):
         write_store(tmp_path / "s", Absent(held.contents), tmp_path)
+
+
+def test_a_part_of_a_dataset_is_refused_with_the_flag_that_accepts_it(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    known = Problem("count", "the train split has 2 images; the card says 1,411")
+    dataset = Inspected(held.contents, known=(known,))
+    with pytest.raises(DataProblemsError, match="--allow-partial"):
+        write_store(tmp_path / "s", dataset, tmp_path)
+    write_store(tmp_path / "s", dataset, tmp_path, allow_partial=True)
+    write_store(tmp_path / "plain", held, tmp_path)
+    hashes = [TileStore.open(tmp_path / name).content_hash for name in ("s", "plain")]
+    assert hashes[0] == hashes[1]
+
+
+def test_what_no_part_of_a_dataset_need_have_wrong_is_refused_all_the_same(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    known = (Problem("missing", "x"), Problem("unlabelled", "y has no label"))
+    dataset = Inspected(held.contents, known=known)
+    with pytest.raises(DataProblemsError) as caught:
+        write_store(tmp_path / "s", dataset, tmp_path, allow_partial=True)
+    assert caught.value.problems == known[1:]
+    assert "--allow-partial" not in str(caught.value)
+
+
+def test_an_image_that_turns_out_to_be_missing_is_never_left_out(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    held.contents["train"]["a"] = DataError("a.png is not there", "missing")
+    with pytest.raises(DataProblemsError, match=r"a\.png is not there"):
+        write_store(tmp_path / "s", held, tmp_path, allow_partial=True)
+
+
+def test_a_bug_of_a_dataset_is_its_own_and_names_the_image(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    held.contents["train"]["b"] = ZeroDivisionError("by zero")
+    said = r"plugin 'Held' breaks its contract: reading train image 'b' raised ZeroDiv.*by zero"
+    with pytest.raises(ContractError, match=said) as caught:
+        write_store(tmp_path / "s", held, tmp_path)
+    cause = caught.value.__cause__
+    assert cause is not None
+    assert isinstance(cause.__cause__, ZeroDivisionError)
+    assert left_behind(tmp_path) == []

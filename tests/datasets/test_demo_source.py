@@ -51,6 +51,11 @@ def test_image_depends_on_its_name_alone(role: str) -> None:
     np.testing.assert_array_equal(forth, back)
 
 
+def test_image_is_the_same_whatever_size_would_do() -> None:
+    ref = PLUGIN.images(NOWHERE, "labelled")[0]
+    np.testing.assert_array_equal(PLUGIN.read(NOWHERE, ref, 8), PLUGIN.read(NOWHERE, ref))
+
+
 @pytest.mark.parametrize("name", ["labelled/unicorn/0001", "scenes/moon/0001", "other/0001", "x"])
 def test_unknown_image_is_refused(name: str) -> None:
     with pytest.raises(DataError, match=f"has no image '{name}'"):

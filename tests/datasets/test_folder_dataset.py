@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ from PIL import Image
 from gpbench.api import (
     DataError,
     DatasetNotFoundError,
-    ImageRef,
-    LabelError,
+    InspectedDataset,
     ParametrisedDataset,
+    Problem,
     Split,
 )
 from gpbench_datasets.folder import PLUGIN, FolderDataset, Params
@@ -61,8 +62,29 @@ def names(dataset: FolderDataset, root: Path, split: Split) -> list[str]:
     return [ref.name for ref in dataset.images(root, split)]
 
 
-def test_plugin_makes_datasets_from_parameters() -> None:
+def refusal(dataset: FolderDataset, root: Path, name: str, kind: str) -> str:
+    """Return why a training image cannot be read; `kind` is under what a check reports it."""
+    (ref,) = [ref for ref in dataset.images(root, "train") if ref.name == name]
+    with pytest.raises(DataError) as caught:
+        dataset.read(root, ref)
+    assert caught.value.kind == kind
+    return str(caught.value)
+
+
+def only_problem(dataset: FolderDataset, root: Path) -> Problem:
+    (problem,) = dataset.problems(root)
+    return problem
+
+
+def test_plugin_makes_datasets_from_parameters(root: Path) -> None:
     assert isinstance(PLUGIN, ParametrisedDataset)
+    assert isinstance(made(root), InspectedDataset)
+
+
+def test_complete_folder_has_no_problem(root: Path) -> None:
+    dataset = made(root)
+    assert dataset.problems(root) == []
+    assert dataset.layout(root) == "as the card says"
 
 
 def test_list_file_gives_names_in_its_order(root: Path) -> None:
@@ -90,9 +112,43 @@ def test_scene_is_the_group_of_the_expression(root: Path) -> None:
     assert [ref.scene for ref in made(root, scene=None).images(root, "train")] == ["a_2", "a_1"]
 
 
-def test_name_without_a_scene_is_refused(root: Path) -> None:
-    with pytest.raises(DataError, match=r"scene pattern '\^\(x\)' finds nothing .* 'a_2'"):
-        made(root, scene="^(x)").images(root, "train")
+def test_name_without_a_scene_is_a_problem(root: Path) -> None:
+    problems = made(root, scene="^(a|x)_").problems(root)
+    assert [problem.kind for problem in problems] == ["names", "names"]
+    assert problems[0].text == "the scene pattern '^(a|x)_' finds nothing in the name 'b_1'"
+
+
+def test_scenes_may_be_listed(root: Path) -> None:
+    dataset = made(root, scene=None, scenes={"weir": ["a_1", "b_1"], "dam": ["a_2", "b_2"]})
+    assert dataset.problems(root) == []
+    assert [ref.scene for ref in dataset.images(root, "train")] == ["dam", "weir"]
+
+
+def test_listed_scenes_use_the_names_of_images(tmp_path: Path) -> None:
+    for folder in ("train", "held"):
+        (tmp_path / folder).mkdir()
+        for name in ("1", "1_gt"):
+            Image.new("L", (4, 4)).save(tmp_path / folder / f"{name}.png")
+    dataset = made(
+        tmp_path,
+        images={"pattern": "{split}/{name}.png"},
+        labels={"pattern": "{split}/{name}_gt.png"},
+        splits={"train": {"regex": "[0-9]"}, "test": {"regex": "[0-9]", "folder": "held"}},
+        bands=["red"],
+        scene=None,
+        scenes={"weir": ["train/1"], "dam": ["held/1"]},
+    )
+    assert dataset.problems(tmp_path) == []
+    assert [ref.scene for ref in dataset.images(tmp_path, "test")] == ["dam"]
+
+
+def test_image_in_no_scene_and_scene_without_its_image_are_problems(root: Path) -> None:
+    scenes = {"weir": ["a_1", "b_1"], "dam": ["a_2", "b_3"]}
+    problems = made(root, scene=None, scenes=scenes).problems(root)
+    assert [(problem.kind, problem.text) for problem in problems] == [
+        ("names", "image 'b_2' is in none of the card's scenes"),
+        ("missing", "the card's scene 'dam' has the image 'b_3', and no split has it"),
+    ]
 
 
 def test_files_of_an_image_are_named_relative_to_the_root(root: Path) -> None:
@@ -196,87 +252,150 @@ def test_without_a_table_255_is_ignored_like_what_is_listed(root: Path) -> None:
     assert label[0, :4].tolist() == [0, 1, 255, 255]
 
 
-def test_label_value_that_is_no_class_is_named(root: Path) -> None:
-    save_label(root, "a_1", np.full((12, 16), 153))
-    dataset = made(root)
-    with pytest.raises(LabelError, match=r"a_1\.png holds label value\(s\) 153; 2 classes"):
-        dataset.read(root, dataset.images(root, "train")[1])
+def test_label_value_that_is_no_class_is_named_with_its_place(root: Path) -> None:
+    values = np.zeros((12, 16))
+    values[3, 5:7] = 153
+    save_label(root, "a_1", values)
+    wanted = r"a_1\.png holds label value\(s\) 153 on 2 pixels, first at row 3, column 5; 2 classes"
+    assert re.search(wanted, refusal(made(root), root, "a_1", "label"))
 
 
 def test_wrong_number_of_channels_names_the_file(root: Path) -> None:
     dataset = made(root, bands=["red", "green", "blue", "nir"])
-    with pytest.raises(DataError, match=r"a_2\.png has 3 channel\(s\); the card names 4 band"):
-        dataset.read(root, dataset.images(root, "train")[0])
+    text = refusal(dataset, root, "a_2", "pixels")
+    assert "a_2.png has 3 channel(s); the card names 4 band" in text
 
 
 def test_channel_that_a_file_lacks_names_the_file(root: Path) -> None:
-    images = {**CARD["images"], "channels": [0, 1, 3]}
-    dataset = made(root, images=images)
-    with pytest.raises(DataError, match=r"a_2\.png has 3 channel\(s\); the card takes \[0, 1, 3\]"):
-        dataset.read(root, dataset.images(root, "train")[0])
+    dataset = made(root, images={**CARD["images"], "channels": [0, 1, 3]})
+    text = refusal(dataset, root, "a_2", "pixels")
+    assert "a_2.png has 3 channel(s); the card takes [0, 1, 3]" in text
 
 
 def test_label_of_another_size_names_both_files(root: Path) -> None:
     save_label(root, "a_1", np.zeros((16, 12)))
-    dataset = made(root)
-    with pytest.raises(
-        DataError, match=r"masks/a_1\.png is 12 x 16 pixels, and .*a_1\.png 16 x 12"
-    ):
-        dataset.read(root, dataset.images(root, "train")[1])
+    text = refusal(made(root), root, "a_1", "size")
+    assert re.search(r"masks/a_1\.png is 12 x 16 pixels, and .*a_1\.png 16 x 12", text)
+
+
+def test_files_of_two_sizes_name_both(root: Path) -> None:
+    for name in ("a_1", "a_2"):
+        Image.new("L", (8, 6)).save(root / f"images/{name}_t.png")
+    dataset = made(
+        root,
+        images=[{"pattern": "images/{name}.png"}, {"pattern": "images/{name}_t.png"}],
+        bands=["red", "green", "blue", "thermal"],
+        splits={"train": {"list": "train.txt"}, "test": {"list": "train.txt"}},
+    )
+    text = refusal(dataset, root, "a_1", "size")
+    assert re.search(r"images/a_1_t\.png is 8 x 6 pixels, and .*a_1\.png 16 x 12", text)
 
 
 def test_pixels_that_are_no_numbers_name_the_file(root: Path) -> None:
-    tifffile.imwrite(root / "images/a_1.tif", np.full((12, 16), np.nan, dtype=np.float32))
-    dataset = made(root, bands=["height"], images={"pattern": "images/{name}.tif"})
-    ref = ImageRef("a_1", "a", ("images/a_1.tif", "../masks/a_1.png"))
-    with pytest.raises(DataError, match=r"a_1\.tif holds pixels that are NaN or infinite"):
-        dataset.read(root, ref)
+    for name in ("a_1", "a_2"):
+        pixels = np.full((12, 16), np.nan, dtype=np.float32)
+        tifffile.imwrite(root / f"images/{name}.tif", pixels)
+    splits = {"train": {"list": "train.txt"}, "test": {"list": "train.txt"}}
+    images = {"pattern": "images/{name}.tif"}
+    dataset = made(root, bands=["height"], images=images, splits=splits)
+    text = refusal(dataset, root, "a_1", "pixels")
+    assert "a_1.tif holds pixels that are NaN or infinite" in text
 
 
-def test_name_listed_twice_is_named(root: Path) -> None:
+@pytest.mark.parametrize("place", ["images", "../masks"])
+def test_damaged_file_is_named(root: Path, place: str) -> None:
+    path = root / place / "a_2.png"
+    path.write_bytes(path.read_bytes()[:-20])
+    assert "a_2.png" in refusal(made(root), root, "a_2", "unreadable")
+
+
+def test_name_listed_twice_is_a_problem(root: Path) -> None:
     (root / "train.txt").write_text("a_1\na_2\na_1\n")
-    with pytest.raises(DataError, match=r"train\.txt lists a_1 more than once"):
-        made(root).images(root, "train")
+    problem = only_problem(made(root), root)
+    assert problem.kind == "names"
+    assert problem.text.endswith("train.txt lists 'a_1' 2 times")
 
 
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_image_in_two_splits_is_named(root: Path, split: Split) -> None:
+def test_image_in_two_splits_is_a_problem(root: Path) -> None:
     (root / "train.txt").write_text("a_1\nb_2\n")
-    with pytest.raises(DataError, match=r"folder:trees: b_2 in both 'train' and 'test'"):
-        made(root).images(root, split)
+    problem = only_problem(made(root), root)
+    assert problem == Problem("names", "image 'b_2' is in both 'train' and 'test'")
 
 
-def test_missing_image_is_named(root: Path) -> None:
+def test_image_that_is_listed_and_absent_is_missing_only(root: Path) -> None:
     (root / "images/a_1.png").unlink()
-    with pytest.raises(
-        DataError, match=r"1 image file\(s\) of the split 'train' .*images/a_1\.png"
-    ):
-        made(root).images(root, "train")
+    (root / "../masks/a_1.png").unlink()
+    dataset = made(root)
+    problem = only_problem(dataset, root)
+    assert problem.kind == "missing"
+    assert re.search(r"images/a_1\.png is not there: image 'a_1' of the train", problem.text)
+    assert names(dataset, root, "train") == ["a_2"]
 
 
-def test_missing_labels_are_named_and_counted(root: Path) -> None:
-    listed = [f"n_{i}" for i in range(9)]
-    (root / "train.txt").write_text("\n".join(listed))
-    for name in listed:
-        Image.new("RGB", (16, 12)).save(root / f"images/{name}.png")
-    with pytest.raises(DataError, match=r"9 label file\(s\) .*n_0\.png.*n_4\.png and 4 more"):
-        made(root).images(root, "train")
+@pytest.mark.parametrize(("name", "split"), [("a_1", "train"), ("b_1", "test")])
+def test_image_without_a_label_is_unlabelled(root: Path, name: str, split: Split) -> None:
+    (root / f"../masks/{name}.png").unlink()
+    dataset = made(root)
+    problem = only_problem(dataset, root)
+    assert problem.kind == "unlabelled"
+    wanted = rf"image '{name}' of the {split} split has no label: .*masks/{name}\.png is not there"
+    assert re.search(wanted, problem.text)
+    assert name not in names(dataset, root, split)
+
+
+def test_one_of_several_files_of_an_image_may_be_missing(root: Path) -> None:
+    images = [{"pattern": "images/{name}.png"}, {"pattern": "images/{name}_t.png"}]
+    dataset = made(root, images=images, bands=["red", "green", "blue", "thermal"])
+    kinds = {problem.kind for problem in dataset.problems(root)}
+    assert kinds == {"missing"}
+    assert names(dataset, root, "train") == []
+
+
+def test_all_problems_are_told_at_once(root: Path) -> None:
+    (root / "train.txt").write_text("a_1\na_1\na_2\nb_2\nc_1\n")
+    (root / "../masks/a_2.png").unlink()
+    problems = made(root, scene="^(a|b)", counts={"train": 4}).problems(root)
+    assert sorted(problem.kind for problem in problems) == [
+        "count",
+        "missing",
+        "names",
+        "names",
+        "names",
+        "unlabelled",
+    ]
+
+
+def test_numbers_of_images_are_compared_with_the_card(root: Path) -> None:
+    assert made(root, counts={"train": 2, "test": 2}).problems(root) == []
+    problem = only_problem(made(root, counts={"train": 2, "test": 1200}), root)
+    assert problem == Problem("count", "the test split has 2 images; the card says 1,200")
+
+
+def test_list_that_is_no_text_is_named(root: Path) -> None:
+    (root / "train.txt").write_bytes(b"\xff\xfe\x00a")
+    with pytest.raises(DataError, match=r"train\.txt cannot be read as text") as caught:
+        made(root).problems(root)
+    assert caught.value.kind == "unreadable"
 
 
 def test_missing_root_says_how_to_name_it(root: Path) -> None:
-    with pytest.raises(DatasetNotFoundError, match=r"absent; .* --data-root folder:trees=DIR"):
-        made(root).images(root / "absent", "train")
+    dataset = made(root)
+    for asked in (dataset.layout, dataset.problems, lambda place: dataset.images(place, "train")):
+        with pytest.raises(
+            DatasetNotFoundError, match=r"/absent; put it there, or name its folder"
+        ):
+            asked(root / "absent")
 
 
 def test_missing_list_says_how_to_name_the_root(root: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match=r"train\.txt is not there; .*folder:trees=DIR"):
-        made(root).images(root / "images", "train")
+        made(root).problems(root / "images")
 
 
 def test_empty_list_is_refused(root: Path) -> None:
     (root / "train.txt").write_text("\n")
     with pytest.raises(DatasetNotFoundError, match=r"'train' has no image \(train\.txt\)"):
-        made(root).images(root, "train")
+        made(root).problems(root)
 
 
 def test_root_is_the_cards_folder_unless_the_card_says_otherwise(root: Path) -> None:
@@ -305,6 +424,7 @@ def test_identity_is_the_content_and_not_the_place_of_the_card(root: Path) -> No
         ({"images": {"pattern": "images/{name}.png", "channels": [2, 1, 0]}}, True),
         ({"classes": ["tree", "background"]}, True),
         ({"splits": {**CARD["splits"], "test": {"glob": "b_1"}}}, True),
+        ({"counts": {"train": 2}}, False),
         ({"title": "Other", "licence": "MIT", "root": "x", "gsd_m": 2.0}, False),
         ({"protocol": {"tile_px": 4, "stride_px": 4}}, False),  # a spec holds the protocol itself
     ],
@@ -318,6 +438,15 @@ def test_only_what_decides_pixels_is_identity(
         file.write_text(yaml.safe_dump(card))
         identities.append(PLUGIN.configured(Params(file))[2])
     assert (identities[0] != identities[1]) == counts
+
+
+def test_listed_scenes_are_identity(root: Path) -> None:
+    file = root / "card.yaml"
+    identities = []
+    for place in ("weir", "dam"):
+        file.write_text(yaml.safe_dump({**CARD, "scene": None, "scenes": {place: ["a_1"]}}))
+        identities.append(PLUGIN.configured(Params(file))[2])
+    assert identities[0] != identities[1]
 
 
 def test_facts_of_the_card_become_info_and_protocol(root: Path) -> None:

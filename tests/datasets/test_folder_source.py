@@ -92,6 +92,28 @@ def test_missing_and_empty_folders_say_how_to_name_one(tmp_path: Path) -> None:
         listed(tmp_path, "unlabelled")
 
 
+def test_images_come_in_the_order_of_their_paths(tmp_path: Path) -> None:
+    names = ["a/b.png", "a/b/1.png", "a-b/1.png", "a/B.png"]
+    refs = PLUGIN.images(fill(tmp_path, names), "unlabelled")
+    assert [Path(ref.name) for ref in refs] == sorted(map(Path, names))
+
+
+def test_linked_folders_are_followed(tmp_path: Path) -> None:
+    fill(tmp_path / "elsewhere", ["1.png"])
+    fill(tmp_path / "root", ["a/1.png"])
+    (tmp_path / "root/b").symlink_to(tmp_path / "elsewhere")
+    assert listed(tmp_path / "root") == [("a/1.png", 0), ("b/1.png", 1)]
+
+
+def test_image_may_come_smaller_but_not_smaller_than_asked(tmp_path: Path) -> None:
+    Image.new("RGB", (400, 300)).save(tmp_path / "1.jpg")
+    (ref,) = PLUGIN.images(tmp_path, "unlabelled")
+    assert PLUGIN.read(tmp_path, ref).shape == (300, 400, 3)
+    height, width, _ = PLUGIN.read(tmp_path, ref, 100).shape
+    assert 100 <= height < 300
+    assert abs(width / height - 4 / 3) < 0.02
+
+
 def test_damaged_image_is_named(tmp_path: Path) -> None:
     fill(tmp_path, ["a/1.jpg", "b/1.jpg"])
     (tmp_path / "a/1.jpg").write_bytes((tmp_path / "a/1.jpg").read_bytes()[:300])

@@ -45,7 +45,7 @@ class Pictures:
     def images(self, root: Path, role: Role) -> Sequence[SourceRef]:  # noqa: ARG002  told
         return self.refs
 
-    def read(self, root: Path, ref: SourceRef) -> Any:
+    def read(self, root: Path, ref: SourceRef, least_px: int | None = None) -> Any:
         raise NotImplementedError
 
 

@@ -13,7 +13,7 @@ from gpbench.core.problems import DataProblemsError
 from tests.planning.asked import plan
 from tests.plugins import install
 
-INSPECTED = '''"""Files of a folder; a file `problems` says what is wrong, one `kind: text` a line."""
+INSPECTED = '''"""Files of a folder; its file `problems` says `kind: text` a line."""
 from gpbench.api import (
     Band, DatasetInfo, DatasetNotFoundError, EvaluationProtocol, Fact, ImageRef, Problem
 )

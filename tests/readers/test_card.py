@@ -131,6 +131,41 @@ def test_wrong_expressions_are_shown(tmp_path: Path) -> None:
     assert "must hold one group" in refused(tmp_path, scene="^(a)(b)")
 
 
+def test_scenes_may_be_lists_of_names(tmp_path: Path) -> None:
+    scenes = {"weir": ["01", "02"], "dam": ["03"]}
+    assert read(tmp_path, scenes=scenes).scenes == {"weir": ("01", "02"), "dam": ("03",)}
+    assert read(tmp_path).scenes is None
+
+
+def test_scenes_are_found_or_listed_and_not_both(tmp_path: Path) -> None:
+    text = refused(tmp_path, scene="^(.)", scenes={"weir": ["01"]})
+    assert "scenes: scene finds scenes already; give one of the two" in text
+
+
+def test_image_in_two_scenes_is_named(tmp_path: Path) -> None:
+    text = refused(tmp_path, scenes={"weir": ["01", "02"], "dam": ["02"]})
+    assert "scenes: '02' occurs more than once" in text
+
+
+@pytest.mark.parametrize("scenes", [{}, {"weir": []}, {"": ["01"]}])
+def test_empty_scene_is_refused(tmp_path: Path, scenes: dict[str, list[str]]) -> None:
+    assert "needs a name, and names of images" in refused(tmp_path, scenes=scenes)
+
+
+def test_number_in_the_place_of_a_name_is_refused(tmp_path: Path) -> None:
+    """YAML reads an unquoted 07 as the number 7, and 08 as text."""
+    path = tmp_path / "card.yaml"
+    path.write_text(yaml.safe_dump(GOOD) + "scenes:\n  weir: [07, 08]\n")
+    with pytest.raises(ConfigError, match=r"scenes\.weir\.0 = 7 is not text"):
+        read_card(path)
+
+
+def test_numbers_of_images_belong_to_splits(tmp_path: Path) -> None:
+    assert read(tmp_path, counts={"train": 109, "test": 48}).counts == {"train": 109, "test": 48}
+    assert "'train', 'val' or 'test'" in refused(tmp_path, counts={"training": 109})
+    assert "counts.test" in refused(tmp_path, counts={"test": 0})
+
+
 def test_stride_longer_than_a_tile_is_refused(tmp_path: Path) -> None:
     protocol = {"tile_px": 64, "stride_px": 65}
     text = refused(tmp_path, protocol=protocol)

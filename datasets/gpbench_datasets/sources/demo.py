@@ -63,7 +63,12 @@ class Demo:
             for i in range(each)
         ]
 
-    def read(self, root: Path, ref: SourceRef) -> SourceImage:  # noqa: ARG002  procedural
+    def read(
+        self,
+        root: Path,  # noqa: ARG002  procedural
+        ref: SourceRef,
+        least_px: int | None = None,  # noqa: ARG002  small as it is
+    ) -> SourceImage:
         """Return the image (64, 64, 3) that belongs to a name."""
         role, _, rest = ref.name.partition("/")
         kind = rest.partition("/")[0]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from gpbench.api import DataError, DatasetNotFoundError, Role, SourceImage, SourceInfo, SourceRef
-from gpbench.readers.image import read_rgb
+from gpbench_datasets.sources._files import folders_in, images_below
+from gpbench_datasets.sources._refs import read
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 SPLIT_WORDS = {"train", "training", "val", "valid", "validation", "test", "testing"}
 MEND = "name the folder: --source folder[root=DIR]"
 
@@ -29,30 +28,28 @@ class Folder:
         """Return all training images, sorted by class and path; labels for labelled roles only."""
         if not root.is_dir():
             raise DatasetNotFoundError("folder", root, MEND)
-        top = root / "train" if (root / "train").is_dir() else root
+        top = "train/" if (root / "train").is_dir() else ""
         if role == "unlabelled":
-            refs = [_ref(path, root, None) for path in sorted(_images_below(top))]
+            refs = _refs(root, top, None)
         else:
             refs = [
-                _ref(path, root, label)
-                for label, folder in enumerate(_class_folders(top))
-                for path in _images_of(folder)
+                ref
+                for label, name in enumerate(_class_folders(root / top))
+                for ref in _of_class(root, f"{top}{name}/", label)
             ]
         if not refs:
             raise DatasetNotFoundError("folder", root, f"no image file lies below it; {MEND}")
         return refs
 
-    def read(self, root: Path, ref: SourceRef) -> SourceImage:
+    def read(self, root: Path, ref: SourceRef, least_px: int | None = None) -> SourceImage:
         """Return one image (H, W, 3) uint8: upright, grey repeated, alpha dropped."""
-        return read_rgb(root / ref.name)
+        return read(root, ref, least_px)
 
 
-def _class_folders(top: Path) -> list[Path]:
-    folders = sorted(
-        path for path in top.iterdir() if path.is_dir() and not path.name.startswith(".")
-    )
-    if len(folders) < 2 or {folder.name for folder in folders} <= SPLIT_WORDS:
-        names = ", ".join(folder.name for folder in folders) or "none"
+def _class_folders(top: Path) -> list[str]:
+    folders = folders_in(top)
+    if len(folders) < 2 or set(folders) <= SPLIT_WORDS:
+        names = ", ".join(folders) or "none"
         raise DataError(
             f"{top} must hold a folder per class, at least two; its folders: {names}. "
             "Name the folder that holds train/ or the class folders, or use the images unlabelled"
@@ -60,23 +57,15 @@ def _class_folders(top: Path) -> list[Path]:
     return folders
 
 
-def _images_of(folder: Path) -> list[Path]:
-    paths = sorted(_images_below(folder))
-    if not paths:
-        raise DataError(f"the class folder {folder} holds no image: remove it, or fill it")
-    return paths
+def _of_class(root: Path, prefix: str, label: int) -> list[SourceRef]:
+    refs = _refs(root, prefix, label)
+    if not refs:
+        raise DataError(f"the class folder {root / prefix} holds no image: remove it, or fill it")
+    return refs
 
 
-def _images_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        for name in files:
-            if name.lower().endswith(SUFFIXES) and not name.startswith("."):
-                yield Path(parent, name)
-
-
-def _ref(path: Path, root: Path, label: int | None) -> SourceRef:
-    return SourceRef(path.relative_to(root).as_posix(), label, path.stat().st_size)
+def _refs(root: Path, prefix: str, label: int | None) -> list[SourceRef]:
+    return [SourceRef(prefix + path, label, size) for path, size in images_below(root / prefix)]
 
 
 PLUGIN = Folder()

@@ -1,0 +1,1 @@
+"""Published datasets in small: a few made-up images each, in their authentic layouts."""

@@ -1,0 +1,126 @@
+"""Damaged files: an image or a message that names the file, of every kind and from every reader."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gpbench.core.errors import DataError
+from gpbench.readers.image import decode_rgb, read_image
+from gpbench.readers.label import read_colours, read_label
+from tests.readers.files import KINDS
+
+WHERE = "train.tar!n01440764/odd.JPEG"
+NO_IMAGES = {
+    "text": b"not an image at all",
+    "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
+    "a page": b"<!DOCTYPE html><html>Sign in to download</html>",
+    "a program of PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n",
+    "a head of TIFF": b"II*\0garbage",
+    "a head of PNG": b"\x89PNG\r\n\x1a\n",
+    "a head of JPEG": b"\xff\xd8\xff\xe0",
+    "a head of JPEG 2000": b"\xff\x4f\xff\x51",
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.7, 0.95])
+def test_truncated_bytes_are_named(kind: str, share: float) -> None:
+    whole = KINDS[kind]()
+    cut = whole[: int(share * len(whole))]
+    with pytest.raises(DataError, match=rf"^{WHERE} cannot be decoded, is it damaged\?") as caught:
+        decode_rgb(cut, WHERE, 16)
+    assert caught.value.kind == "unreadable"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("read", [read_image, read_label, read_colours])
+def test_truncated_file_is_named(tmp_path: Path, kind: str, read: Callable[[Path], object]) -> None:
+    path, whole = tmp_path / "cut", KINDS[kind]()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DataError, match=r"cut cannot be decoded, is it damaged\?"):
+        read(path)
+
+
+@pytest.mark.parametrize("content", NO_IMAGES.values(), ids=NO_IMAGES)
+def test_what_is_no_image_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "odd.png"
+    path.write_bytes(content)
+    for read in (read_image, read_label):
+        with pytest.raises(DataError, match=r"odd\.png cannot be decoded, is it damaged\?"):
+            read(path)
+    with pytest.raises(DataError, match=f"^{WHERE} cannot be decoded") as caught:
+        decode_rgb(content, WHERE)
+    assert " at 0x" not in str(caught.value)
+
+
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    path = tmp_path / "empty.png"
+    path.touch()
+    for read in (read_image, read_label):
+        with pytest.raises(DataError, match=r"empty\.png cannot be decoded: it is empty"):
+            read(path)
+    with pytest.raises(DataError, match=f"^{WHERE} cannot be decoded: it is empty"):
+        decode_rgb(b"", WHERE)
+
+
+def decoded_or_named(content: bytes) -> None:
+    try:
+        image = decode_rgb(content, WHERE, 16)
+    except DataError as error:
+        assert str(error).startswith(WHERE)
+    else:
+        assert image.shape[2:] == (3,)
+        assert image.size
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow warns of what it finds odd
+@pytest.mark.parametrize("kind", KINDS)
+@settings(derandomize=True)
+@given(place=st.floats(0, 1), garbage=st.binary(min_size=1, max_size=9))
+def test_damaged_bytes_are_an_image_or_a_message(kind: str, place: float, garbage: bytes) -> None:
+    content = bytearray(KINDS[kind]())
+    start = int(place * (len(content) - len(garbage)))
+    content[start : start + len(garbage)] = garbage
+    decoded_or_named(bytes(content))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", KINDS)
+@settings(derandomize=True)
+@given(place=st.integers(0, 199), flipped=st.integers(1, 255), kept=st.floats(0, 1))
+def test_damaged_heads_and_cut_ends_are_an_image_or_a_message(
+    kind: str, place: int, flipped: int, kept: float
+) -> None:
+    content = bytearray(KINDS[kind]())
+    content[place] ^= flipped
+    decoded_or_named(bytes(content))
+    decoded_or_named(bytes(content[: int(kept * len(content))]))
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(st.binary(), st.sampled_from([b"", *NO_IMAGES.values()]))
+def test_any_bytes_are_an_image_or_a_message(rest: bytes, head: bytes) -> None:
+    decoded_or_named(head + rest)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", KINDS)
+@settings(derandomize=True, max_examples=25)
+@given(place=st.floats(0, 1), flipped=st.integers(1, 255))
+def test_damaged_label_file_is_a_label_or_a_message(
+    tmp_path_factory: pytest.TempPathFactory, kind: str, place: float, flipped: int
+) -> None:
+    content = bytearray(KINDS[kind]())
+    content[int(place * (len(content) - 1))] ^= flipped
+    path = tmp_path_factory.getbasetemp() / "damaged"
+    path.write_bytes(content)
+    with contextlib.suppress(DataError):
+        assert read_label(path).ndim == 2
+    with contextlib.suppress(DataError):
+        assert read_image(path).ndim == 3
