@@ -102,7 +102,7 @@ def bench_decode_and_throw_away(benchmark: BenchmarkFixture, selector: str) -> N
         with ProcessPoolExecutor(JOBS, get_context("spawn")) as pool:
             return sum(pool.map(partial(decode, selector), ([ref] for ref in refs)))
 
-    assert benchmark.pedantic(read_all, rounds=5) == IMAGES
+    assert benchmark.pedantic(read_all, rounds=5) == IMAGES  # type: ignore[no-untyped-call]  # the library has no types
 
 
 @pytest.mark.benchmark(group=f"{IMAGES} PNG images of {SIDE_PX} x {SIDE_PX}, {JOBS} processes")
@@ -113,7 +113,8 @@ def bench_prepare(benchmark: BenchmarkFixture, selector: str, tmp_path: Path) ->
         root = resolved.root or Path()
         write_store(folder, resolved.dataset, root, selector=selector, jobs=JOBS)
 
-    benchmark.pedantic(prepare, setup=partial(shutil.rmtree, folder, ignore_errors=True), rounds=5)
+    clear = partial(shutil.rmtree, folder, ignore_errors=True)
+    benchmark.pedantic(prepare, setup=clear, rounds=5)  # type: ignore[no-untyped-call]  # the library has no types
     n_bytes = sum(file.stat().st_size for file in folder.iterdir())
     per_raw_byte = n_bytes / (IMAGES * SIDE_PX**2 * 4)
     benchmark.extra_info["store bytes per byte of raw pixels"] = per_raw_byte

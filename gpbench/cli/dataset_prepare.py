@@ -6,8 +6,6 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
 from gpbench.cli import named_dataset as flags
 from gpbench.cli import options
 from gpbench.cli.named_dataset import all_problems, named_dataset, reading_jobs, spec_of
@@ -88,7 +86,7 @@ def _write(
             )
     except KeyboardInterrupt:
         stderr().print(f"Continue with: {resume_command()}", markup=False, soft_wrap=True)
-        raise typer.Exit(130) from None
+        raise  # ends with 130
 
 
 def _document(name: str, store: TileStore, was_there: bool, seconds: float) -> JsonObject:

@@ -121,7 +121,7 @@ class DatasetNotFoundError(DataError):
     """Nothing usable lies where a dataset or source was looked for."""
 
     def __init__(self, name: str, root: Path | None, how: str = "") -> None:
-        self.name, self.root = name, root
+        self.name, self.root, self.how = name, root, how
         where = f"no data for '{name}' at {root}" if root else f"no folder is known for '{name}'"
         mend = how or f"put it there, or name its folder: --data-root {name}=DIR"
         super().__init__(f"{where}; {mend}", "missing")

@@ -101,7 +101,7 @@ def value_problems(counts: NDArray[np.int64], where: str, info: DatasetInfo) -> 
 
 def value_counts(label: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return how many pixels of a label (H, W) have each value, (256,)."""
-    values = np.ascontiguousarray(label).reshape(-1)
+    values = label.reshape(-1)
     is_last = np.append(values[1:] != values[:-1], True)  # of a run of equal values
     if np.count_nonzero(is_last) > len(values) // _RUN_PX:
         return np.bincount(values, minlength=N_VALUES)

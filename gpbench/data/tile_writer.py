@@ -58,12 +58,14 @@ def write_store(
     """
     listing = list_images(dataset, root, allow_partial=allow_partial)
     readers = Readers(dataset, root, selector, jobs)
+    partial = PartialStore(folder, len(dataset.info.bands))
     try:
         with _sole_writer(folder):
             if not folder.exists():
-                _write(folder, listing, readers, progress or (lambda _done, _all: None))
+                _write(partial, listing, readers, progress or (lambda _done, _all: None))
     except OSError as error:
-        raise DataError(f"the tile store {folder} cannot be written: {error}") from error
+        kept = f"; what was stored is kept in {partial.path}" if partial.path.exists() else ""
+        raise DataError(f"the tile store {folder} cannot be written: {error}{kept}") from error
 
 
 @contextmanager
@@ -75,9 +77,7 @@ def _sole_writer(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write(folder: Path, listing: Listing, readers: Readers, progress: Progress) -> None:
-    info = readers.dataset.info
-    partial = PartialStore(folder, len(info.bands))
+def _write(partial: PartialStore, listing: Listing, readers: Readers, progress: Progress) -> None:
     try:
         if listing.problems:  # nothing can come of it: only what else is wrong is wanted
             raise _refused(readers.dataset, problems_of(listing, readers, progress))
@@ -88,7 +88,8 @@ def _write(folder: Path, listing: Listing, readers: Readers, progress: Progress)
     except (DataProblemsError, ContractError):
         partial.remove()  # the mended dataset is another one
         raise
-    partial.finish(_index([taken[listed.position] for listed in listing.images], info))
+    in_order = [taken[listed.position] for listed in listing.images]
+    partial.finish(_index(in_order, readers.dataset.info))
 
 
 def _stored(

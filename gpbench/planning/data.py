@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpbench import registry
-from gpbench.api import Dataset, HasFacts, InspectedDataset, ParametrisedDataset, Role, Source
+from gpbench.api import Dataset, InspectedDataset, ParametrisedDataset, Role, Source
 from gpbench.config.names import DEMO, SOURCE_ROLES
 from gpbench.core.errors import ConfigError, DatasetNotFoundError, UnknownNameError
 from gpbench.core.params import parse_params
@@ -17,7 +17,7 @@ from gpbench.core.selector import parse_selector
 from gpbench.core.stage import DatasetSpec, PluginSpec, SourceSpec
 from gpbench.planning.fingerprint import NOWHERE, dataset_fingerprint, source_fingerprint
 
-DEFAULT_SOURCES: Mapping[Role, str] = {
+DEFAULT_SOURCES: dict[Role, str] = {
     "labelled": "imagenet-1k",
     "unlabelled": "million-aid",
     "scenes": "million-aid",
@@ -68,10 +68,7 @@ class ResolvedDataset:
 
     def _give(self) -> str:
         name = self.plugin.name if self.name.startswith(f"{self.plugin.name}[") else self.name
-        where = f"put it into $GPBENCH_DATA/{name}, or name its folder: --data-root {name}=DIR"
-        if isinstance(self.dataset, HasFacts):
-            return f"{where}. {self.dataset.obtain.strip()}"
-        return where
+        return f"put it into $GPBENCH_DATA/{name}, or name its folder: --data-root {name}=DIR"
 
 
 @dataclass(frozen=True)
@@ -212,5 +209,7 @@ def _give_source(resolved: ResolvedSource) -> str:
 def _not_found(
     name: str, root: Path | None, error: DatasetNotFoundError, mend: str
 ) -> DatasetNotFoundError:
-    """Return the plugin's error, which knows the layout; without a root, how to give one."""
-    return error if root is not None else DatasetNotFoundError(name, root, mend)
+    """Return the plugin's error, which knows the layout; without a root, how to give one too."""
+    if root is not None:
+        return error
+    return DatasetNotFoundError(name, root, f"{mend}. {error.how}" if error.how else mend)

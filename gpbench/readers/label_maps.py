@@ -39,12 +39,9 @@ class Meaning:
         """
         try:
             values = read_label(path)
-        except DataError as error:
-            if error.kind != "label":
-                raise
-        else:
-            return mapped(values, self.values, str(path))
-        return mapped(self._coloured(path), self.colours, str(path), colour_text)
+        except DataError:  # colours, unless nothing can be read
+            return mapped(self._coloured(path), self.colours, str(path), colour_text)
+        return mapped(values, self.values, str(path))
 
     def _coloured(self, path: Path) -> NDArray[np.uint32]:
         try:

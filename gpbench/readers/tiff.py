@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import operator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,10 +43,7 @@ def read_tiff(file: Path | BinaryIO, where: str) -> TiffPicture:
     with damage_named(where), tifffile.TiffFile(file) as tiff:
         series = tiff.series[0]
         page = series.keyframe
-        if len(page.dataoffsets) < math.prod(page.chunked):  # tifffile would fill up with zeros
-            raise ValueError(
-                f"It has {len(page.dataoffsets)} of {math.prod(page.chunked)} strips or tiles"
-            )
+        _check_extent(page, tiff.filehandle.size)
         pixels = series.asarray(maxworkers=1)  # who reads many files does so in parallel
         if pixels.ndim != len(series.axes) or not pixels.size:
             raise ValueError("It holds no whole picture")
@@ -56,6 +54,16 @@ def read_tiff(file: Path | BinaryIO, where: str) -> TiffPicture:
             None if table is None else (table.T >> 8).astype(np.uint8),
             tifffile.PHOTOMETRIC(page.photometric).name,
         )
+
+
+def _check_extent(page: Any, size_bytes: int) -> None:
+    """Raise where tifffile would fill up with zeros, or a decoder with grey, what is not there."""
+    n_parts = math.prod(page.chunked)
+    if len(page.dataoffsets) < n_parts:
+        raise ValueError(f"It has {len(page.dataoffsets)} of {n_parts} strips or tiles")
+    ends = map(operator.add, page.dataoffsets, page.databytecounts)
+    if page.compression != tifffile.COMPRESSION.NONE and max(ends) > size_bytes:
+        raise ValueError("Its last strips or tiles are missing")
 
 
 def bands(picture: TiffPicture, where: str) -> NDArray[Any]:

@@ -180,7 +180,7 @@ def _draw_example(
         above = y + GAP + i // layout.columns * (height + 2 * LINE)
         paper.picture(x, above, (width, height), picture.pixels)
         caption = f"{picture.title}  {picture.note}" if picture.note else picture.title
-        paper.text(x, above + height + 0.16, _short(caption, int(place * CHARACTERS * 1.1)), 8)
+        paper.text(x, above + height + 0.16, _short(caption, int(place * CHARACTERS * 1.25)), 8)
 
 
 def _short(text: str, characters: int) -> str:

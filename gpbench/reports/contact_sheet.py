@@ -6,6 +6,7 @@ They are local files for whoever has the data: they show images whatever the ter
 from __future__ import annotations
 
 import io
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -42,7 +43,10 @@ def write_contact_sheet(
     sheet = contact_sheet(subject, samples, split_counts)
     output.mkdir(parents=True, exist_ok=True)
     png = io.BytesIO()
-    sheet_figure(sheet).savefig(png, format="png", dpi=DPI)
+    with warnings.catch_warnings():
+        # matplotlib's font lacks many scripts; the page shows such names
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        sheet_figure(sheet).savefig(png, format="png", dpi=DPI)
     _replace(output / PNG_NAME, png.getvalue())
     _replace(output / PAGE_NAME, page(sheet).encode())
     return output / PAGE_NAME

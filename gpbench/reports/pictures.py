@@ -110,7 +110,13 @@ def stretched(band: NDArray[Any]) -> Stretched:
     step = int(np.ceil(np.sqrt(band.size / SAMPLED_PX)))
     low, high = np.percentile(band[::step, ::step], STRETCH)
     scaled = (band.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-9))
-    return Stretched(scaled.clip(0, 255).round().astype(np.uint8), f"{low:.4g} to {high:.4g}")
+    return Stretched(
+        scaled.clip(0, 255).round().astype(np.uint8), f"{_number(low)} to {_number(high)}"
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def _coloured(image: NDArray[Any], bands: Sequence[str], shown: Sequence[str]) -> Picture:

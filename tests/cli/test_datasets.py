@@ -46,7 +46,8 @@ def work(tmp_path: Path) -> Path:
 
 
 def prepared(gpbench: Command, work: Path, *arguments: str | Path) -> Said:
-    return gpbench("datasets", "prepare", *arguments, "--workdir", work, "--format", "json")
+    where = ("--workdir", work, "--format", "json")
+    return gpbench("datasets", "prepare", *arguments, "-j", "1", *where)
 
 
 def section(title: str) -> str:
@@ -114,9 +115,12 @@ def test_allow_partial_is_not_offered_where_it_was_given(
     gpbench: Command, isaid: Path, work: Path
 ) -> None:
     image(isaid, "train", "P0001", NO_CLASS)
+    image(isaid, "train", "P0003")  # also the only image of the test split
+    (isaid / "val/images/P0003_instance_color_RGB.png").unlink()
     said = prepared(gpbench, work, "isaid", "--root", isaid, "--allow-partial")
     assert said.code == 2
-    assert "#010203" in said.err
+    for text in ("#010203", "P0003.png has no label", "the test split is empty"):
+        assert text in said.err
     assert "the card says" not in said.err
     assert "--allow-partial" not in said.err
 
@@ -138,10 +142,12 @@ def test_interrupted_prepare_continues(
     said = prepared(gpbench, work, *arguments)
     assert (said.code, said.out) == (130, "")
     assert f"Continue with: gpbench datasets prepare isaid --root {isaid}" in said.err
+    assert "Abort" not in said.err
     assert prepared(gpbench, work, *arguments).document["images"]["train"] == 3
     assert read == ["P0000", "P0001", "P0002", "P0002", "P0003"]
 
 
+@pytest.mark.slow
 def test_run_finds_what_was_prepared(gpbench: Command, work: Path) -> None:
     store = Path(prepared(gpbench, work, "demo-mfnet").document["store"])
     said = gpbench(
@@ -194,7 +200,7 @@ def checks(said: Said) -> dict[str, tuple[bool, str]]:
 
 
 def test_check_has_a_row_for_the_layout_and_each_kind(gpbench: Command) -> None:
-    said = gpbench("datasets", "check", "demo-isaid", "--format", "json")
+    said = gpbench("datasets", "check", "demo-isaid", "-j", "1", "--format", "json")
     assert said.code == 0
     assert said.document["ok"] is True
     assert list(checks(said)) == ["layout", *KINDS]
@@ -249,13 +255,14 @@ def test_where_nothing_lies_only_the_layout_was_checked(gpbench: Command, tmp_pa
 def test_table_is_shortened_and_json_is_not(gpbench: Command, isaid: Path) -> None:
     for number in range(100, 130):
         image(isaid, "train", f"P0{number}", NO_CLASS)
-    arguments = ("datasets", "check", "isaid", "--root", isaid)
+    arguments = ("datasets", "check", "isaid", "--root", isaid, "-j", "1")
     table, document = gpbench(*arguments), gpbench(*arguments, "--format", "json")
     assert "and 10 more of this kind (label)" in table.out
     assert "WRONG" in table.out
     assert len(checks(document)["label"][1].splitlines()) == 30
 
 
+@pytest.mark.slow
 def test_number_of_processes_changes_nothing(gpbench: Command, isaid: Path) -> None:
     image(isaid, "train", "P0001", NO_CLASS)
     arguments = ("datasets", "check", "isaid", "--root", isaid, "--format", "json")
@@ -315,6 +322,19 @@ def test_part_of_a_dataset_with_mistakes_can_be_looked_at(
     said = gpbench("datasets", "preview", "isaid", "--root", isaid, "--workdir", work)
     assert said.code == 0
     assert "2 of 2 in the train split" in Path(said.out.strip()).read_text()
+
+
+def test_real_images_can_be_looked_at(
+    samples: Path, gpbench: Command, work: Path, tmp_path: Path
+) -> None:
+    said = gpbench(
+        *("datasets", "preview", "isaid", "--root", samples / "isaid_raw", "--split", "test"),
+        *("--workdir", work, "--output", tmp_path / "out"),
+    )
+    assert said.code == 0, said.err
+    html = (tmp_path / "out" / "index.html").read_text()
+    assert html.count("<img ") == 4
+    assert ">11 %<" in html  # large vehicles
 
 
 def test_name_of_a_dataset_is_made_a_folder_s(gpbench: Command, tmp_path: Path, work: Path) -> None:

@@ -152,6 +152,16 @@ def test_dataset_s_protocol_decides_metric_and_classes(
     )
 
 
+def test_excluded_class_must_not_be_predicted(gpbench: Command, tmp_path: Path) -> None:
+    predictions = written(tmp_path / "p", {"a": np.full((2, 2), 4, np.uint8)})
+    labels = written(tmp_path / "l", {"a": np.array([[0, 4], [255, 1]], np.uint8)})
+    said = gpbench(
+        "score", predictions, labels, "--dataset", selector(tmp_path, "mF1", "[clutter]")
+    )
+    assert said.code == 2
+    assert f"{tmp_path}/p/a.png predicts 'clutter' on 2 scored pixel(s)" in said.err
+
+
 def test_table_shows_headline_and_classes(
     noisy: tuple[Maps, Maps], gpbench: Command, tmp_path: Path
 ) -> None:
@@ -216,6 +226,23 @@ def test_unknown_dataset_exits_2(gpbench: Command, tmp_path: Path) -> None:
     said = gpbench("score", tmp_path, tmp_path, "--dataset", "demo-isad")
     assert said.code == 2
     assert said.err == "gpbench: unknown dataset 'demo-isad'. Did you mean 'demo-isaid'?\n"
+
+
+def test_official_labels_are_scored_as_they_lie(
+    samples: Path, gpbench: Command, tmp_path: Path
+) -> None:
+    labels = samples / "isaid_raw" / "iSAID" / "val" / "images"
+    for name in ("P0003", "P0004"):
+        (tmp_path / f"{name}.png").symlink_to(labels / f"{name}_instance_color_RGB.png")
+    said = gpbench(
+        *("score", tmp_path, labels, "--label-suffix", "_instance_color_RGB"),
+        *("--dataset", "isaid", "--format", "json"),
+    )
+    assert said.code == 0, said.err
+    document = said.document
+    assert (document["images"], document["value"]) == (2, 100)
+    assert len(document["absent"]) == 12
+    assert document["pixels"] == {"scored": 1023 * 1147 + 1464 * 824, "left_out": 0}
 
 
 def test_every_field_is_documented(gpbench: Command, tmp_path: Path) -> None:

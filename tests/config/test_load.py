@@ -231,7 +231,7 @@ def test_all_problems_of_a_file_are_shown_together(tmp_path: Path) -> None:
         finetune: {steps: 1, epochs: 1, optim: {lr: fast}}
         cpu_threads: 0
         execution: {loader_workers: -1}
-        data_roots: {isaid: /x}
+        data_roots: {isiad: /x}
         limit: 0
         """,
     )
@@ -258,7 +258,7 @@ def test_all_problems_of_a_file_are_shown_together(tmp_path: Path) -> None:
                 "once: 0.01,0.1,1"
             ),
             "  - unknown recipe 'papr'. Did you mean 'paper'?",
-            "  - unknown dataset or source 'isaid'. Did you mean 'demo-isaid'?",
+            "  - unknown dataset or source 'isiad'. Did you mean 'isaid'?",
             "  - limit = 0 is not allowed: a whole number, 1 or more",
             "  - finetune: give steps or epochs, not both",
             "  - unknown field of pretrain 'stepz'. Did you mean 'steps'?",
@@ -298,8 +298,8 @@ def test_all_problems_of_a_file_are_shown_together(tmp_path: Path) -> None:
             "command line: unknown role 'labeled'. Did you mean 'labelled'?",
         ),
         (
-            {"sources": ["imagenet-1k"]},
-            "command line: unknown source 'imagenet-1k'. Known: demo, folder.",
+            {"sources": ["imagenet-21k"]},
+            "command line: unknown source 'imagenet-21k'. Did you mean 'imagenet-1k'?",
         ),
         (
             {"sources": ["folder[rot=/x]"]},

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from gpbench.core.errors import ContractError, DataError
 from gpbench.data.source_images import SourceImages
@@ -46,14 +48,71 @@ def test_the_shorter_side_is_brought_to_the_size_without_distortion() -> None:
     source = HeldSource([ramp], [0])
     batch = SourceImages(source, ROOT, "unlabelled").batch(np.array([0]), 20)
     assert batch.shape == (1, 3, 20, 20)
-    # a pixel of the result shows 2 of the image: 4 grey values a pixel, around the middle (99)
+    # a pixel of the result shows 2 of the image: 4 grey values a pixel, around the middle (99);
+    # the filter mirrors at the border of the square
     expected = np.broadcast_to(99 + 4 * (np.arange(20) - 9.5), (3, 20, 20))
-    np.testing.assert_allclose(batch[0].astype(float), expected, atol=1)
+    np.testing.assert_allclose(batch[0, :, :, 1:-1].astype(float), expected[:, :, 1:-1], atol=1)
+    np.testing.assert_allclose(batch[0].astype(float), expected, atol=2)
+
+
+@pytest.mark.parametrize("size_px", [7, 20, 32, 45])
+def test_squares_are_resized_as_pillow_resizes_them(size_px: int) -> None:
+    source = held_source((32, 32))
+    batch = SourceImages(source, ROOT, "unlabelled").batch(np.array([0]), size_px)
+    resized = Image.fromarray(np.asarray(source.pictures[0])).resize(
+        (size_px, size_px), Image.Resampling.BILINEAR
+    )
+    expected = np.asarray(resized).transpose(2, 0, 1).astype(int)
+    np.testing.assert_allclose(batch[0].astype(int), expected, atol=1)
+
+
+@pytest.mark.parametrize("size_px", [8, 16, 40])
+def test_nothing_outside_the_central_square_is_seen(size_px: int) -> None:
+    source = held_source((16, 16))
+    square = np.asarray(source.pictures[0])
+    wide = np.pad(square, ((0, 0), (5, 6), (0, 0)), constant_values=255)
+    high = np.pad(square, ((9, 9), (0, 0), (0, 0)))
+    images = SourceImages(HeldSource([square, wide, high], [0, 0, 0]), ROOT, "unlabelled")
+    batch = images.batch(np.array([0, 1, 2]), size_px)
+    np.testing.assert_array_equal(batch[1], batch[0])
+    np.testing.assert_array_equal(batch[2], batch[0])
 
 
 def test_small_images_are_enlarged() -> None:
     batch = SourceImages(held_source((5, 7)), ROOT, "unlabelled").batch(np.array([0]), 32)
     assert batch.shape == (1, 3, 32, 32)
+
+
+def test_the_source_is_told_how_small_an_image_may_come_but_not_for_statistics() -> None:
+    source = held_source((16, 16), (30, 20))
+    images = SourceImages(source, ROOT, "unlabelled")
+    images.batch(np.array([0, 1]), 12)
+    assert source.least_px == {12}
+    source.least_px.clear()
+    assert images.mean.shape == images.std.shape == (3,)
+    assert source.least_px == {None}
+
+
+def test_read_only_images_are_taken() -> None:
+    source = held_source((16, 16), (30, 20))
+    alone = SourceImages(source, ROOT, "unlabelled").batch(np.array([0, 1]), 16)
+    for picture in source.pictures:
+        np.asarray(picture).flags.writeable = False
+    again = SourceImages(source, ROOT, "unlabelled").batch(np.array([0, 1]), 16)
+    np.testing.assert_array_equal(again, alone)
+
+
+@pytest.mark.parametrize("size_px", [20, 64, 224])
+def test_the_number_of_threads_changes_nothing(size_px: int) -> None:
+    images = SourceImages(held_source((300, 410), (64, 64)), ROOT, "unlabelled", cache_bytes=0)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = images.batch(np.array([0, 1]), size_px)
+        torch.set_num_threads(3)
+        np.testing.assert_array_equal(images.batch(np.array([0, 1]), size_px), alone)
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("cache_bytes", [0, 3 * 16 * 16, 1 << 20])

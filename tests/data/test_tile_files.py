@@ -1,7 +1,9 @@
 """Several processes write into the same two files, and nobody's pixels touch another's."""
 
 import hashlib
+import os
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +28,18 @@ def test_two_writers_share_the_files(tmp_path: Path) -> None:
     assert labels.read_bytes() == a.tobytes() + b.tobytes()
 
 
-def test_many_writers_at_once_each_get_room_of_their_own(tmp_path: Path) -> None:
+def test_many_writers_at_once_each_get_room_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     offsets: dict[int, int] = {}
+    length = os.fstat
+
+    def length_after_a_while(file: int) -> os.stat_result:
+        found = length(file)
+        time.sleep(0.001)  # for another writer to come in between, were it not kept out
+        return found
+
+    monkeypatch.setattr(os, "fstat", length_after_a_while)
 
     def write(seed: int) -> None:
         with TileFiles(tmp_path) as files:
@@ -54,6 +66,29 @@ def test_an_image_that_is_no_block_in_memory_is_written_as_it_reads(tmp_path: Pa
         files.put(image[::2, ::-1], label[::2, ::-1])
     assert (tmp_path / "images.bin").read_bytes() == image[::2, ::-1].tobytes()
     assert (tmp_path / "labels.bin").read_bytes() == label[::2, ::-1].tobytes()
+
+
+def test_a_system_that_writes_a_few_bytes_at_a_time_is_called_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, data, at: write(file, data[:7], at))
+    image, label = content(1)
+    with TileFiles(tmp_path) as files:
+        files.put(image, label)
+    assert (tmp_path / "images.bin").read_bytes() == image.tobytes()
+
+
+def test_what_was_written_is_given_out_of_memory_now_and_then(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    advised: list[int] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda *arguments: advised.append(arguments[-1]))
+    monkeypatch.setattr(tile_files, "KEPT_BYTES", 1000)
+    with TileFiles(tmp_path) as files:
+        for i in range(5):
+            files.put(*content(i, 10, 10))  # 400 bytes
+    assert advised == [os.POSIX_FADV_DONTNEED] * 2  # both files, once
 
 
 @pytest.mark.parametrize("chunk_bytes", [7, 1 << 22])

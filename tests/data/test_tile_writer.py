@@ -141,7 +141,7 @@ def test_a_place_that_cannot_be_written_to_is_a_data_error(
     held: HeldDataset, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    with pytest.raises(DataError, match=r"tile store .*file/s cannot be written"):
+    with pytest.raises(DataError, match=r"tile store .*file/s cannot be written: [^;]*$"):
         write_store(tmp_path / "file" / "s", held, tmp_path)
 
 
@@ -153,7 +153,9 @@ def test_what_was_stored_is_kept_where_the_disk_fails(
 
     with monkeypatch.context() as patch:
         patch.setattr(PartialStore, "finish", full)
-        with pytest.raises(DataError, match=r"/s cannot be written: .*No space left"):
+        with pytest.raises(
+            DataError, match=r"/s cannot be written: .*No space left.*kept in .*/\.s\.partial"
+        ):
             write_store(tmp_path / "s", held, tmp_path)
     dataset = Counting({**held.contents})
     write_store(tmp_path / "s", dataset, tmp_path)
@@ -284,6 +286,9 @@ def test_the_images_of_a_dataset_with_a_wrong_listing_are_read_all_the_same(
 def test_an_empty_test_split_is_an_error(held: HeldDataset, tmp_path: Path) -> None:
     held.contents["test"] = {}
     assert only(refused(held, tmp_path), "count") == "the test split is empty"
+    with pytest.raises(DataProblemsError) as caught:
+        write_store(tmp_path / "s", held, tmp_path)
+    assert "--allow-partial" not in str(caught.value)
 
 
 def test_a_name_listed_twice_in_one_split_is_an_error(held: HeldDataset, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from gpbench.core.plan import BackboneCatalog, Plan
 from gpbench.core.recipe import steps_of
 from gpbench.core.stage import PretrainSpec
 from gpbench.planning import build_plan
+from gpbench.planning.data import DEFAULT_SOURCES
 from tests.planning.asked import DEMO, finetunings, items, plan, pretrainings, shown, transfers
 from tests.plugins import CARDS, SOURCE, dataset, install, strategy
 
@@ -353,13 +354,16 @@ def test_phase_after_one_without_data_has_no_key_either(
     assert [item.key for item in found.items] == [None, None, None]
 
 
-def test_default_source_that_is_not_installed_is_named_with_what_to_do() -> None:
+def test_default_source_that_is_not_installed_is_named_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(DEFAULT_SOURCES, "labelled", "far-away")
     with pytest.raises(ConfigError) as caught:
         plan(datasets=["demo-isaid", "folder[card=configs/real-run/urban_trees.yaml]"],
              require_data=False)  # fmt: skip
     assert str(caught.value) == (
         "arm 'imagenet' reads images of the role 'labelled': no source is named for it, and the "
-        "default source 'imagenet-1k' is not installed; name one: --source labelled=NAME, or "
+        "default source 'far-away' is not installed; name one: --source labelled=NAME, or "
         "--source 'labelled=folder[root=DIR]' for images in a folder"
     )
 
@@ -390,7 +394,8 @@ def test_arm_that_a_pattern_brought_in_is_excluded_where_its_role_has_no_source(
     far = strategy('[Phase("a", "scenes", None)]')
     install(tmp_path, monkeypatch, "strategies", {"far": far})
     install(tmp_path / "more", monkeypatch, "datasets", {"town": dataset("red")})
-    install(tmp_path / "yet", monkeypatch, "sources", {"million_aid": SOURCE})
+    install(tmp_path / "yet", monkeypatch, "sources", {"pictures": SOURCE})
+    monkeypatch.setitem(DEFAULT_SOURCES, "scenes", "pictures")
     asked: dict[str, Any] = {
         "datasets": ["town"],
         "data_root": [f"town={tmp_path}"],
@@ -399,7 +404,7 @@ def test_arm_that_a_pattern_brought_in_is_excluded_where_its_role_has_no_source(
     found = plan(strategies=["all"], **asked)
     assert [each.name for each in found.excluded] == ["far"]
     assert "reads images of the role 'scenes'" in found.excluded[0].reason
-    with pytest.raises(ConfigError, match="default source 'million-aid' does not serve it"):
+    with pytest.raises(ConfigError, match="default source 'pictures' does not serve it"):
         plan(strategies=["far"], **asked)
 
 
@@ -407,14 +412,14 @@ def test_arm_that_a_pattern_brought_in_is_excluded_where_the_default_source_is_e
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(tmp_path, monkeypatch, "datasets", {"town": dataset("red")})
-    install(tmp_path / "more", monkeypatch, "sources", {"imagenet_1k": SOURCE})
     found = plan(strategies=["all"], datasets=["town"], data_root=[f"town={tmp_path}"])
     assert [each.name for each in found.excluded] == ["generalised", "imagenet"]
-    assert found.excluded[0].reason == (
+    assert found.excluded[0].reason.startswith(
         "no folder is known for 'imagenet-1k'; it serves the role 'labelled': put it into "
         "$GPBENCH_DATA/imagenet-1k, or name its folder: "
-        "--source 'labelled=imagenet-1k[root=DIR]'"
+        "--source 'labelled=imagenet-1k[root=DIR]'. "
     )
+    assert "image-net.org" in found.excluded[0].reason
     assert {item.arm for item in found.items} == {"scratch"}
 
 

@@ -105,8 +105,8 @@ def test_16_bits_become_8(order: str) -> None:
     file = tiff(deep.astype(f"{order}u2"), byteorder=order)
     assert decode_rgb(file, "x")[0, :, 0].tolist() == [0, 0, 1, 255]
     pixels = noise(8, 9, 3, dtype=np.uint16)
-    for file in (imagecodecs.png_encode(pixels), imagecodecs.jpeg2k_encode(pixels, level=0)):
-        assert_same(decode_rgb(bytes(file), "x"), (pixels >> 8).astype(np.uint8))
+    for encode in (imagecodecs.png_encode, imagecodecs.jpeg2k_encode):
+        assert_same(decode_rgb(bytes(encode(pixels, level=0)), "x"), (pixels >> 8).astype(np.uint8))
 
 
 def test_print_colours_of_a_tiff_become_red_green_blue() -> None:

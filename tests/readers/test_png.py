@@ -16,8 +16,10 @@ from PIL import Image, PngImagePlugin
 from gpbench.readers.png import PNG_SIGNATURE, decode_png
 from tests.readers.files import KINDS, Pixels, assert_same, noise, noted, saved
 
-ADAM7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2))
-ADAM7 = (*ADAM7, (1, 0, 2, 1))
+ADAM7 = (
+    *((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)),
+    *((2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)),
+)
 """Row, column, step of rows, step of columns of the seven passes."""
 
 

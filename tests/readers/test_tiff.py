@@ -199,7 +199,7 @@ def test_what_tifffile_thinks_of_a_file_is_not_told_to_the_terminal(
     without_last_strip: Path,
 ) -> None:
     code = "import sys; from gpbench.readers.tiff import read_tiff; read_tiff(sys.argv[1], 'x')"
-    arguments = [sys.executable, "-c", code, without_last_strip]
+    arguments = [sys.executable, "-c", code, str(without_last_strip)]
     run = subprocess.run(arguments, capture_output=True, check=False, text=True)
     assert run.stderr.startswith("Traceback"), "something stands before the error"
 

@@ -235,6 +235,11 @@ def test_two_files_are_written_and_others_left_alone(tmp_path: Path) -> None:
         assert len(np.unique(np.asarray(picture.convert("L")))) > 50
 
 
+def test_names_in_any_script_are_no_warning(tmp_path: Path) -> None:
+    path = write_contact_sheet(tmp_path, SUBJECT, [sample("\u6771\u4eac", [[0]])])
+    assert "\u6771\u4eac" in path.read_text()
+
+
 def test_error_while_reading_leaves_the_old_files(tmp_path: Path) -> None:
     def broken() -> Iterator[Sample]:
         yield SAMPLES[0]

@@ -75,6 +75,13 @@ def test_other_values_are_stretched_between_percentiles(dtype: Any) -> None:
     assert shown.pixels[0, [0, 2, 50, 98, 100]].tolist() == [0, 0, 128, 255, 255]
 
 
+@pytest.mark.parametrize(
+    ("value", "note"), [(51234, "51,234"), (0.01234, "0.0123"), (99.5, "99.5")]
+)
+def test_ends_of_the_stretch_are_written_for_a_person(value: float, note: str) -> None:
+    assert stretched(np.full((2, 2), value, np.float32)).note == f"{note} to {note}"
+
+
 def test_one_bright_pixel_does_not_darken_a_band() -> None:
     band = np.linspace(0, 100, 10_000, dtype=np.float32).reshape(100, 100)
     band[0, 0] = 1e6
@@ -139,11 +146,11 @@ def test_ignored_pixels_are_hatched_in_two_greys() -> None:
     assert set(np.unique(shown)) == set(HATCH)
 
 
-def test_small_object_of_a_large_image_is_seen() -> None:
+def test_small_object_of_a_large_image_keeps_its_border() -> None:
     label = np.zeros((4 * LONGEST_PX, 4 * LONGEST_PX), np.uint8)
     label[1000:1006, 1000:1006] = 1
-    shown = overlay(np.zeros((*FULL, 3), np.uint8), label, COLOURS)
-    assert shown[248:253, 248:253].max() > 100
+    shown = overlay(np.zeros((*FULL, 3), np.uint8), label, np.zeros((2, 3), np.uint8))
+    assert shown[248:253, 248:253].max() > 180
 
 
 def test_label_that_is_smaller_than_its_picture_has_thin_borders() -> None:

@@ -46,6 +46,13 @@ def test_what_was_not_scored_is_said() -> None:
     assert found["never_predicted"] == ["tree"]
 
 
+def test_absent_is_said_of_labels_and_never_predicted_of_predictions() -> None:
+    counts = np.zeros((4, 4), dtype=np.int64)
+    counts[0, 0], counts[0, 1], counts[2, 0] = 1, 1, 1
+    found = document(counts)
+    assert (found["absent"], found["never_predicted"]) == (["roof"], ["tree"])
+
+
 def test_a_class_that_is_predicted_on_excluded_pixels_only_is_never_predicted() -> None:
     counts = COUNTS.copy()
     counts[:3, 1], counts[3, 1] = 0, 9
