@@ -63,7 +63,8 @@ class Fake:
         if not root.is_dir():
             raise DatasetNotFoundError("fake", root)
         paths = sorted((root / split).glob("*"))
-        return [ImageRef(p.name, p.name, (f"{split}/{p.name}",)) for p in paths]
+        there = [ImageRef(p.name, p.name, (f"{split}/{p.name}",)) for p in paths]
+        return [ImageRef(f"made for {split}", "nowhere"), *there]
 
     def read(self, root, ref):
         raise NotImplementedError
@@ -91,7 +92,8 @@ class Carded:
         self.default_root = folder
 
     def images(self, root, split):
-        return [ImageRef(p.name, p.name, (p.name,)) for p in sorted(root.glob(f"{split}*"))]
+        there = [ImageRef(p.name, p.name, (p.name,)) for p in sorted(root.glob(f"{split}*"))]
+        return [ImageRef(f"made for {split}", "nowhere"), *there]
 
     def read(self, root, ref):
         raise NotImplementedError

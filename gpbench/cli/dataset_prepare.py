@@ -56,15 +56,13 @@ def _spec(
     resolved: ResolvedDataset, selector: str, jobs: int | None, *, allow_partial: bool
 ) -> DatasetSpec:
     """Return the spec; where names or numbers are wrong, say what is wrong with images, too."""
-    from gpbench.core.problems import OF_SUBSETS, DataProblemsError
-    from gpbench.data.tile_writer import SUBSET_MEND
+    from gpbench.core.problems import DataProblemsError, subset_mend
 
     try:
         return spec_of(resolved, allow_partial=allow_partial)
     except DataProblemsError as error:
         problems = all_problems(resolved, selector, jobs, allow_partial=allow_partial)
-        is_subset = any(problem.kind in OF_SUBSETS for problem in problems)
-        mend = SUBSET_MEND if is_subset and not allow_partial else ""
+        mend = subset_mend(problems, allow_partial=allow_partial)
         raise DataProblemsError(resolved.name, problems, mend) from error
 
 

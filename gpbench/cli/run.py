@@ -85,7 +85,7 @@ def run_plan(
     make_place(place)
     console = stderr()
     store = Store.open(place.db)
-    plan = prepared(plan, place, console)
+    plan = prepared(plan, place)
     again = Again(failed=retry_failed, all=force, retries=max_retries)
     summary = execute(
         plan, place, store, console, maker=maker, again=again, keep_weights=keep_weights

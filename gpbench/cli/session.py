@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
-    from rich.progress import TaskID
 
     from gpbench.core.plan import Experiment, PlanItem
     from gpbench.core.stage import Outcome
@@ -68,9 +67,9 @@ def plan_experiment(
     return _planned(experiment, place, require_data=require_data)
 
 
-def prepared(plan: Plan, place: Place, console: Console) -> Plan:
+def prepared(plan: Plan, place: Place) -> Plan:
     """Return the plan with all its data prepared, and with that all budgets in epochs counted."""
-    prepare_data(plan, place, console)
+    prepare_data(plan, place)
     return _planned(plan.experiment, place, require_data=True, require_counted=True)
 
 
@@ -163,38 +162,28 @@ def make_place(place: Place) -> None:
         ) from None
 
 
-def prepare_data(plan: Plan, place: Place, console: Console) -> None:
+def prepare_data(plan: Plan, place: Place) -> None:
     """Write the tile stores of the plan's datasets that are not there yet."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    from gpbench.core.dataset import SPLITS
+    from gpbench.cli.named_dataset import reading_jobs
+    from gpbench.cli.progress import counting
     from gpbench.data.tile_store import store_folder
-    from gpbench.data.tile_workers import jobs_for
     from gpbench.data.tile_writer import write_store
     from gpbench.planning import resolve_dataset
 
     experiment = plan.experiment
-    columns = (TextColumn("preparing {task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        for facts in plan.datasets:
-            folder = store_folder(place.data, facts.spec)
-            if folder.is_dir():
-                continue
-            resolved = resolve_dataset(facts.selector, experiment.data_roots)
-            dataset, root = resolved.dataset, resolved.root or Path()
-            n_images = sum(len(dataset.images(root, split)) for split in SPLITS)
-            task = progress.add_task(resolved.name, total=n_images)
-
-            def report(done: int, total: int, task: TaskID = task) -> None:
-                progress.update(task, completed=done, total=total)
-
+    for facts in plan.datasets:
+        folder = store_folder(place.data, facts.spec)
+        if folder.is_dir():
+            continue
+        resolved = resolve_dataset(facts.selector, experiment.data_roots)
+        with counting(f"preparing {resolved.name}") as progress:
             write_store(
                 folder,
-                dataset,
-                root,
-                report,
+                resolved.dataset,
+                resolved.root or Path(),
+                progress,
                 selector=facts.selector,
-                jobs=jobs_for(n_images),
+                jobs=reading_jobs(resolved, None),
                 allow_partial=experiment.allow_partial,
             )
 

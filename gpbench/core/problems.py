@@ -24,6 +24,7 @@ MEANINGS: dict[ProblemKind, str] = {
 OF_SUBSETS: frozenset[ProblemKind] = frozenset({"missing", "count"})
 """What a part of a dataset cannot help having wrong: `--allow-partial` accepts these."""
 
+SUBSET_MEND = "if a part of the dataset is meant: --allow-partial accepts what is missing of it"
 SHOWN_PER_KIND = 20
 
 
@@ -43,6 +44,12 @@ class DataProblemsError(DataError):
         head = f"{dataset}: {len(problems)} problem{'s' if len(problems) > 1 else ''}"
         lines = [f"  - {line}" for line in shortened(problems)]
         super().__init__("\n".join([head, *lines, *([mend] if mend else [])]))
+
+
+def subset_mend(problems: Iterable[Problem], *, allow_partial: bool) -> str:
+    """Return what to do where problems are of a kind that could be accepted, and was not."""
+    may_be_part = any(problem.kind in OF_SUBSETS for problem in problems)
+    return SUBSET_MEND if may_be_part and not allow_partial else ""
 
 
 def shortened(problems: Iterable[Problem], most: int = SHOWN_PER_KIND) -> list[str]:

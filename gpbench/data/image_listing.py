@@ -15,6 +15,8 @@ from gpbench.core.stage import digest
 from gpbench.data.tile_index import SCHEMA
 
 NEEDED: tuple[Split, ...] = ("train", "test")
+NEEDED_OF_A_PART: tuple[Split, ...] = ("train",)
+"""Without training images there are no statistics; a plan refuses to score nothing."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,14 @@ def list_images(dataset: Dataset, root: Path, *, allow_partial: bool = False) ->
         dataset: If it is an InspectedDataset, its own problems are among those returned.
         root: Of its files.
         allow_partial: Leave out problems that a part of a dataset cannot help having. An empty
-            training or test split is one all the same.
+            training split is one all the same.
 
     Raises:
         DatasetNotFoundError: If nothing usable lies at `root`.
     """
     own = dataset.problems(root) if isinstance(dataset, InspectedDataset) else ()
     problems = [each for each in own if not (allow_partial and each.kind in OF_SUBSETS)]
+    needed = NEEDED_OF_A_PART if allow_partial else NEEDED
     refs: list[tuple[Split, ImageRef]] = []
     for split in SPLITS:
         try:
@@ -73,7 +76,7 @@ def list_images(dataset: Dataset, root: Path, *, allow_partial: bool = False) ->
             problems.append(Problem(error.kind, str(error)))
         else:
             refs += [(split, ref) for ref in found]
-            if not found and split in NEEDED:
+            if not found and split in needed:
                 problems.append(Problem("count", f"the {split} split is empty"))
     if not any(each.kind == "names" for each in problems):
         problems += _names_twice(refs)

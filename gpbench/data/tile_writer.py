@@ -10,18 +10,16 @@ from functools import reduce
 from operator import add
 from pathlib import Path
 
-from gpbench.api import Dataset, InspectedDataset
+from gpbench.api import Dataset
 from gpbench.core.dataset import DatasetInfo
 from gpbench.core.errors import ContractError, DataError
-from gpbench.core.problems import OF_SUBSETS, DataProblemsError, Problem
+from gpbench.core.problems import DataProblemsError, Problem, subset_mend
 from gpbench.data.image_listing import Listing, list_images
 from gpbench.data.tile_check import Progress, problems_of, problems_of_images
 from gpbench.data.tile_index import TileIndex
 from gpbench.data.tile_journal import Journal, PartialStore
 from gpbench.data.tile_reading import Taken
 from gpbench.data.tile_workers import Readers
-
-SUBSET_MEND = "if a part of the dataset is meant: --allow-partial accepts what is missing of it"
 
 
 def write_store(
@@ -62,7 +60,8 @@ def write_store(
     try:
         with _sole_writer(folder):
             if not folder.exists():
-                _write(partial, listing, readers, progress or (lambda _done, _all: None))
+                report = progress or (lambda _done, _all: None)
+                _write(partial, listing, readers, report, allow_partial=allow_partial)
     except OSError as error:
         kept = f"; what was stored is kept in {partial.path}" if partial.path.exists() else ""
         raise DataError(f"the tile store {folder} cannot be written: {error}{kept}") from error
@@ -77,14 +76,22 @@ def _sole_writer(folder: Path) -> Iterator[None]:
         yield
 
 
-def _write(partial: PartialStore, listing: Listing, readers: Readers, progress: Progress) -> None:
+def _write(
+    partial: PartialStore,
+    listing: Listing,
+    readers: Readers,
+    progress: Progress,
+    *,
+    allow_partial: bool,
+) -> None:
     try:
         if listing.problems:  # nothing can come of it: only what else is wrong is wanted
-            raise _refused(readers.dataset, problems_of(listing, readers, progress))
+            problems = problems_of(listing, readers, progress)
+            raise _refused(readers.dataset, problems, allow_partial=allow_partial)
         taken = _stored(partial, listing, readers, progress)
         problems = problems_of_images(listing, taken)
         if problems:
-            raise _refused(readers.dataset, problems)
+            raise _refused(readers.dataset, problems, allow_partial=allow_partial)
     except (DataProblemsError, ContractError):
         partial.remove()  # the mended dataset is another one
         raise
@@ -141,8 +148,8 @@ def _index(taken: Sequence[Taken], info: DatasetInfo) -> TileIndex:
     )
 
 
-def _refused(dataset: Dataset, problems: Sequence[Problem]) -> DataProblemsError:
-    is_subset = isinstance(dataset, InspectedDataset) and any(
-        problem.kind in OF_SUBSETS for problem in problems
-    )
-    return DataProblemsError(dataset.info.title, problems, SUBSET_MEND if is_subset else "")
+def _refused(
+    dataset: Dataset, problems: Sequence[Problem], *, allow_partial: bool
+) -> DataProblemsError:
+    mend = subset_mend(problems, allow_partial=allow_partial)
+    return DataProblemsError(dataset.info.title, problems, mend)

@@ -128,6 +128,7 @@ def _datasets(
         try:
             resolved = resolve_dataset(text, experiment.data_roots)
             spec = resolved.spec(allow_partial=experiment.allow_partial)
+            resolved.check_splits()
         except DatasetNotFoundError as error:
             if text in experiment.brought_in:
                 excluded.append(Excluded(text, str(error)))

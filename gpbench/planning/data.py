@@ -9,10 +9,11 @@ from pathlib import Path
 from gpbench import registry
 from gpbench.api import Dataset, InspectedDataset, ParametrisedDataset, Role, Source
 from gpbench.config.names import DEMO, SOURCE_ROLES
-from gpbench.core.errors import ConfigError, DatasetNotFoundError, UnknownNameError
+from gpbench.core.dataset import Split
+from gpbench.core.errors import ConfigError, DataError, DatasetNotFoundError, UnknownNameError
 from gpbench.core.params import parse_params
 from gpbench.core.plan import SourceChoice
-from gpbench.core.problems import OF_SUBSETS, DataProblemsError, Problem
+from gpbench.core.problems import OF_SUBSETS, DataProblemsError, Problem, subset_mend
 from gpbench.core.selector import parse_selector
 from gpbench.core.stage import DatasetSpec, PluginSpec, SourceSpec
 from gpbench.planning.fingerprint import NOWHERE, dataset_fingerprint, source_fingerprint
@@ -23,6 +24,7 @@ DEFAULT_SOURCES: dict[Role, str] = {
     "scenes": "million-aid",
 }
 DEMO_SOURCE = "demo"
+NEEDED_SPLITS: dict[Split, str] = {"train": "train on", "test": "score"}
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,22 @@ class ResolvedDataset:
             accepted = OF_SUBSETS if allow_partial else frozenset()
             wrong = [each for each in self.problems() if each.kind not in accepted]
             if wrong:
-                raise DataProblemsError(self.name, wrong, _mend(wrong))
+                mend = subset_mend(wrong, allow_partial=allow_partial)
+                raise DataProblemsError(self.name, wrong, mend)
             fingerprint = dataset_fingerprint(self.dataset, self.root)
         except DatasetNotFoundError as error:
             raise _not_found(self.name, self.root, error, self._give()) from error
         return DatasetSpec(self.plugin, self.dataset.info, self.dataset.protocol, fingerprint)
+
+    def check_splits(self) -> None:
+        """Check that there is something to train on and something to score.
+
+        Raises:
+            DataError: If a split is empty.
+        """
+        for split, purpose in NEEDED_SPLITS.items():
+            if not self.dataset.images(self.root or NOWHERE, split):
+                raise DataError(f"{self.name}: the {split} split is empty: nothing to {purpose}")
 
     def problems(self) -> Sequence[Problem]:
         """Return what the dataset says is wrong with its files; none where it cannot tell."""
@@ -190,12 +203,6 @@ def _resolved(
     root = choice.root or data_roots.get(choice.name)
     source = registry.load("sources", choice.name)
     return ResolvedSource(choice.name, role, source, Path(root) if root else None, named)
-
-
-def _mend(problems: Sequence[Problem]) -> str:
-    if all(problem.kind in OF_SUBSETS for problem in problems):
-        return "if a part of the dataset is what you have: --allow-partial"
-    return ""
 
 
 def _give_source(resolved: ResolvedSource) -> str:

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import tifffile
 from PIL import Image, UnidentifiedImageError
 
 from gpbench.core.errors import DataError
@@ -15,19 +14,18 @@ from gpbench.core.errors import DataError
 DECODER_ERRORS = (
     OSError,
     SyntaxError,  # Pillow's word for a broken PNG chunk
-    ValueError,
+    ValueError,  # tifffile's are of this kind
     EOFError,
     LookupError,
     ArithmeticError,
     AttributeError,
     TypeError,
-    RuntimeError,
+    RuntimeError,  # imagecodecs' are of this kind
     ImportError,  # imagecodecs' word for a codec that it was built without
     MemoryError,  # a damaged header may ask for any size
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
-    tifffile.TiffFileError,
 )
 """What Pillow, tifffile and imagecodecs raise on damaged files, found by damaging many."""
 

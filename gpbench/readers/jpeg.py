@@ -45,13 +45,11 @@ def _exif(data: bytes) -> bytes:
     """Return the content of the Exif segment among those before the pixels, else nothing."""
     start = 2
     while data[start : start + 1] == b"\xff":
-        marker, size = data[start + 1], int.from_bytes(data[start + 2 : start + 4])
-        if marker == 0xFF:  # filling
+        marker, size = data[start + 1 : start + 2], int.from_bytes(data[start + 2 : start + 4])
+        if marker == b"\xff":  # filling
             start += 1
             continue
-        if marker == 0xE1 and data.startswith(EXIF_PREFIX, start + 4):
+        if marker == b"\xe1" and data.startswith(EXIF_PREFIX, start + 4):
             return data[start + 4 : start + 2 + size]
-        if marker == 0xDA:
-            break
         start += 2 + size
     return b""

@@ -30,10 +30,17 @@ def test_the_problems_that_a_dataset_knows_of_come_first(held: HeldDataset, tmp_
     assert list_images(dataset, tmp_path).problems == (STRANGE, MISSING, empty)
 
 
-def test_a_part_of_a_dataset_may_lack_files_but_no_split(held: HeldDataset, tmp_path: Path) -> None:
+def test_a_part_of_a_dataset_may_lack_files_and_the_test_split(
+    held: HeldDataset, tmp_path: Path
+) -> None:
     dataset = Inspected({**held.contents, "test": {}}, known=(STRANGE, MISSING))
+    assert list_images(dataset, tmp_path, allow_partial=True).problems == (STRANGE,)
+
+
+def test_a_part_of_a_dataset_has_training_images(held: HeldDataset, tmp_path: Path) -> None:
+    dataset = Inspected({**held.contents, "train": {}}, known=(MISSING,))
     found = list_images(dataset, tmp_path, allow_partial=True).problems
-    assert found == (STRANGE, Problem("count", "the test split is empty"))
+    assert found == (Problem("count", "the train split is empty"),)
 
 
 def test_an_empty_validation_split_is_no_problem(held: HeldDataset, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gpbench.core.errors import ConfigError, DatasetNotFoundError
+from gpbench.core.errors import ConfigError, DataError, DatasetNotFoundError
 from gpbench.core.plan import Plan
 from gpbench.core.problems import DataProblemsError
 from tests.planning.asked import plan
@@ -37,6 +37,8 @@ class Inspected:
 
     def images(self, root, split):
         self.layout(root)
+        if (root / f"no-{split}").exists():
+            return []
         return [ImageRef(f"{split}-1", "place", ())]
 
     def read(self, root, ref):
@@ -72,7 +74,7 @@ def test_all_that_is_wrong_is_said_at_once(root: Path) -> None:
     assert "inspected: 2 problems" in str(error.value)
     assert "3 images, not 9" in str(error.value)
     assert "a.png holds 77" in str(error.value)
-    assert "--allow-partial" not in str(error.value)
+    assert "--allow-partial accepts what is missing" in str(error.value)
 
 
 def test_a_part_of_a_dataset_is_refused_with_the_flag_that_accepts_it(root: Path) -> None:
@@ -89,6 +91,7 @@ def test_what_is_wrong_of_a_part_stays_an_error(root: Path) -> None:
     with pytest.raises(DataProblemsError) as error:
         asked(root, allow_partial=True)
     assert [problem.kind for problem in error.value.problems] == ["names"]
+    assert "--allow-partial" not in str(error.value)
 
 
 def test_long_lists_of_one_kind_are_cut_and_counted(root: Path) -> None:
@@ -128,6 +131,19 @@ def test_all_named_data_that_are_missing_are_said_in_one_message(root: Path) -> 
     assert "data are missing" in text
     assert str(root) in text
     assert f"{root.parent}/pictures" in text
+
+
+@pytest.mark.parametrize(("split", "purpose"), [("train", "train on"), ("test", "score")])
+def test_empty_split_is_refused_also_of_a_part(root: Path, split: str, purpose: str) -> None:
+    (root / f"no-{split}").touch()
+    message = f"inspected: the {split} split is empty: nothing to {purpose}"
+    with pytest.raises(DataError, match=message):
+        asked(root, allow_partial=True)
+
+
+def test_empty_validation_split_is_none(root: Path) -> None:
+    (root / "no-val").touch()
+    assert asked(root).datasets[0].name == "inspected"
 
 
 def test_plan_of_missing_data_is_unprepared(root: Path) -> None:

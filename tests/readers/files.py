@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Callable
 from typing import Any
 
@@ -40,6 +41,10 @@ def tiff(pixels: Pixels, **options: Any) -> bytes:
     buffer = io.BytesIO()
     tifffile.imwrite(buffer, pixels, **options)
     return buffer.getvalue()
+
+
+SMALLEST_NOTE = b"II*\0" + struct.pack("<IHHHIHH", 8, 1, 0x0112, 3, 1, 6, 0)
+"""Exif of one directory with one entry: orientation 6."""
 
 
 def noted(orientation: int) -> Image.Exif:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import imagecodecs
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from gpbench.core.errors import DataError
+from gpbench.readers.damage import damage_named
 from gpbench.readers.image import decode_rgb, read_image
 from gpbench.readers.label import read_colours, read_label
 from tests.readers.files import KINDS
@@ -26,6 +32,44 @@ NO_IMAGES = {
     "a head of JPEG": b"\xff\xd8\xff\xe0",
     "a head of JPEG 2000": b"\xff\x4f\xff\x51",
 }
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("image file is truncated"),
+        SyntaxError("broken PNG file"),
+        ValueError("cannot reshape"),
+        EOFError("no more frames"),
+        IndexError("index 255 is out of bounds"),
+        KeyError(48124),
+        ZeroDivisionError("division by zero"),
+        AttributeError("'NoneType' object has no attribute 'size'"),
+        TypeError("unsupported operand"),
+        RuntimeError("png_read_data_fn input stream too small"),
+        ImportError("could not import name 'jetraw_decode'"),
+        MemoryError(),
+        struct.error("unpack requires a buffer of 4 bytes"),
+        zlib.error("Error -3 while decompressing data"),
+        Image.DecompressionBombError("Image size exceeds limit"),
+        tifffile.TiffFileError("not a TIFF file"),
+        imagecodecs.PngError("png", "bad", 1),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_decoders_raise_becomes_a_message(error: Exception) -> None:
+    reason = str(error) or type(error).__name__
+    with pytest.raises(DataError) as caught, damage_named("a.png"):
+        raise error
+    assert str(caught.value) == f"a.png cannot be decoded, is it damaged? {reason}"
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), DataError("b.png is empty", "size")])
+def test_other_errors_pass(error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught, damage_named("a.png"):
+        raise error
+    assert caught.value is error
 
 
 @pytest.mark.parametrize("kind", KINDS)

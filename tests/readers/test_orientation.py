@@ -10,10 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
 from gpbench.readers.orientation import noted_orientation, upright
-from tests.readers.files import noise, noted, saved
-
-NOTE = b"II*\0" + struct.pack("<IHHHIHH", 8, 1, 0x0112, 3, 1, 6, 0)
-"""The smallest note: one directory with one entry, orientation 6."""
+from tests.readers.files import SMALLEST_NOTE, noise, noted, saved
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -40,17 +37,21 @@ def test_notes_in_both_byte_orders_are_read(orientation: int, mark: str, prefix:
     assert noted_orientation(prefix + exif) == orientation
 
 
-@pytest.mark.parametrize("exif", [b"", b"Exif\0\0", b"II*\0", b"no note at all", NOTE[:-10]])
+@pytest.mark.parametrize(
+    "exif", [b"", b"Exif\0\0", b"II*\0", b"no note at all", SMALLEST_NOTE[:-10]]
+)
 def test_what_notes_nothing_is_upright(exif: bytes) -> None:
     assert noted_orientation(exif) == 1
 
 
 @pytest.mark.parametrize("value", [0, 9, 65535])
 def test_an_orientation_that_does_not_exist_is_none(value: int) -> None:
-    assert noted_orientation(NOTE) == 6
-    assert noted_orientation(NOTE[:-4] + struct.pack("<HH", value, 0)) == 1
+    assert noted_orientation(SMALLEST_NOTE) == 6
+    assert noted_orientation(SMALLEST_NOTE[:-4] + struct.pack("<HH", value, 0)) == 1
 
 
-@given(st.binary(max_size=80), st.sampled_from([b"", b"II", b"MM", NOTE, b"MM\0*\0\0\0\x08"]))
+@given(
+    st.binary(max_size=80), st.sampled_from([b"", b"II", b"MM", SMALLEST_NOTE, b"MM\0*\0\0\0\x08"])
+)
 def test_no_note_is_too_broken(rest: bytes, start: bytes) -> None:
     assert 1 <= noted_orientation(start + rest) <= 8
