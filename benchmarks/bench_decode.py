@@ -41,7 +41,7 @@ def photograph(seed: int) -> NDArray[np.uint8]:
     light = rough * sum(smooth(rng, step_px) for step_px in (1, 2, 4, 8, 16, 32))
     tint = np.stack([6 * smooth(rng, 24) for _ in range(3)], axis=2)
     shown = colours[things] + light[:, :, None] + tint
-    return shown.clip(0, 255).astype(np.uint8)
+    return np.asarray(shown.clip(0, 255), dtype=np.uint8)
 
 
 @pytest.fixture(scope="module")
