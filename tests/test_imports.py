@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from tests.leaderboard.sites import World, made
 
@@ -95,6 +97,20 @@ def test_reading_results_imports_nothing_heavy_and_no_plugin(
 ) -> None:
     found = modules_after_command([*arguments, f"--workdir={workdir}"], tmp_path)
     assert not found & (HEAVY | PLUGINS)
+
+
+def test_scoring_label_maps_imports_nothing_heavy(tmp_path: Path) -> None:
+    for folder in (tmp_path / "predictions", tmp_path / "labels"):
+        folder.mkdir()
+        Image.fromarray(np.eye(4, dtype=np.uint8)).save(folder / "a.png")
+    found = modules_after_command(
+        ["score", "predictions", "labels", "--dataset", "isaid"], tmp_path
+    )
+    assert not found & HEAVY
+
+
+def test_showing_a_dataset_imports_nothing_heavy(tmp_path: Path) -> None:
+    assert not modules_after_command(["datasets", "show", "isaid"], tmp_path) & HEAVY
 
 
 def test_detector_sees_an_import(tmp_path: Path) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import re
+import stat
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -11,10 +13,11 @@ from pathlib import Path
 
 from gpbench.api import DataError, DatasetNotFoundError, ImageRef, Problem, Split
 from gpbench.readers.card import NAME, SPLIT, Card, SplitRule
-from gpbench_datasets._published import Listing
+from gpbench_datasets._published import Listing, wrong_count
 
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
 Refs = Mapping[Split, Sequence[ImageRef]]
+SHOWN_CHARACTERS = 60
 
 
 def listing(card: Card, dataset: str, root: Path, splits: Sequence[Split] = SPLITS) -> Listing:
@@ -117,12 +120,30 @@ def _scene(card: Card, name: str) -> str:
 
 def _absent(root: Path, ref: ImageRef, split: Split) -> Iterator[Problem]:
     *images, label = (root / file for file in ref.files)
-    missing = [file for file in images if not file.is_file()]
+    try:
+        missing = [file for file in images if not _is_file(file)]
+        unlabelled = not missing and not _is_file(label)
+    except OSError as error:
+        name = ref.name[:SHOWN_CHARACTERS] + "..." * (len(ref.name) > SHOWN_CHARACTERS)
+        text = f"image '{name}' of the {split} split cannot be looked for: {error.strerror}"
+        if error.errno == errno.ENAMETOOLONG:
+            yield Problem("names", f"{text}; a list holds one name a line")
+        else:
+            yield Problem("unreadable", text)
+        return
     for file in missing:
         yield Problem("missing", f"{file} is not there: image '{ref.name}' of the {split} split")
-    if not missing and not label.is_file():
+    if unlabelled:
         text = f"image '{ref.name}' of the {split} split has no label: {label} is not there"
         yield Problem("unlabelled", text)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether a file is there; raises an OSError where that cannot be told."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
 
 
 def _shared(refs: Refs) -> Iterator[Problem]:
@@ -150,10 +171,8 @@ def _scene_problems(card: Card, refs: Refs) -> Iterator[Problem]:
 
 def _miscounts(card: Card, images: Refs) -> Iterator[Problem]:
     for split, refs in images.items():
-        wanted = card.counts.get(split, len(refs))
-        if len(refs) != wanted:
-            text = f"the {split} split has {len(refs):,} images; the card says {wanted:,}"
-            yield Problem("count", text)
+        if split in card.counts:
+            yield from wrong_count(split, len(refs), [card.counts[split]])
 
 
 def _elsewhere(dataset: str, root: Path, what: str) -> DatasetNotFoundError:

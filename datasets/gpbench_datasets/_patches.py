@@ -1,8 +1,9 @@
 """mmsegmentation's patches, put together to the images that they were cut from.
 
 Its converters cut an image into overlapping patches and note in each name where the patch lay. Put
-together again, a dataset has the same images, pixels and scores in every layout, and no pixel
-counts twice.
+together again, a dataset has the same images in every layout, and no pixel counts twice. Labels are
+those that the converter wrote: where it read a label picture differently (Potsdam's tiles 4_12 and
+6_7), they and the scores differ from the official files'.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class PatchLayout:
             source image), `y0`, `y1`, `x0`, `x1`.
         read_image: File -> (H, W, C).
         read_label: File -> (H, W) uint8, values as gpbench hands them on.
+        counts: Split -> image patches that the whole dataset has, where that is known.
     """
 
     name = "mmsegmentation's patches"
@@ -52,9 +54,11 @@ class PatchLayout:
         label_name: re.Pattern[str],
         read_image: Callable[[Path], Image],
         read_label: Callable[[Path], Label],
+        counts: Mapping[Split, int] | None = None,
     ) -> None:
         self.image_name, self.label_name = image_name, label_name
         self.read_image, self.read_label = read_image, read_label
+        self.counts = counts or {}
 
     def is_at(self, root: Path) -> bool:
         return any((root / IMAGES / folder).is_dir() for folder in SPLITS)
@@ -65,6 +69,11 @@ class PatchLayout:
         for folder, split in SPLITS.items():
             images = _found(root, f"{IMAGES}/{folder}", self.image_name, listing.problems)
             labels = _found(root, f"{LABELS}/{folder}", self.label_name, listing.problems)
+            patches = sum(map(len, images.values()))
+            if patches != self.counts.get(split, patches):
+                text = f"the {split} split has {patches:,} patches"
+                text += f"; the card says {self.counts[split]:,}"
+                listing.problems.append(Problem("count", text))
             refs = listing.images.setdefault(split, [])
             for name in sorted({*images, *labels}):
                 parts, masks = images.get(name, {}), labels.get(name, {})
@@ -82,6 +91,16 @@ class PatchLayout:
         label = put_together(root, ref.files[half:], self.label_name, self.read_label)
         return image, label
 
+    def label_at(self, ref: ImageRef, at: tuple[int, int]) -> str:
+        """Return the label file of a patch that holds the pixel (row, column) of the image."""
+        labels = ref.files[len(ref.files) // 2 :]
+        boxes = {file: _named_box(file, self.label_name) for file in labels}
+        return next(
+            file
+            for file, box in boxes.items()
+            if box.y0 <= at[0] < box.y1 and box.x0 <= at[1] < box.x1
+        )
+
 
 def put_together(
     root: Path,
@@ -98,7 +117,7 @@ def put_together(
     boxes = {file: _named_box(file, name) for file in files}
     gap = first_gap(boxes.values())
     if gap:
-        raise DataError(f"no patch covers {_place(gap)}: {root / files[0]} ...; {AGAIN}", "missing")
+        raise DataError(f"no patch covers {place(gap)}: {root / files[0]} ...; {AGAIN}", "missing")
     height = max((box.y1 for box in boxes.values()), default=0)
     width = max((box.x1 for box in boxes.values()), default=0)
     whole: NDArray[Any] | None = None
@@ -111,7 +130,7 @@ def put_together(
             at = _first_difference(whole, patch, box, there)
             if at:
                 raise DataError(
-                    f"{root / earlier} and {root / file} overlap and differ at {_place(at)} of "
+                    f"{root / earlier} and {root / file} overlap and differ at {place(at)} of "
                     f"their image: they were not cut from one picture; {AGAIN}",
                     "pixels",
                 )
@@ -139,6 +158,27 @@ def without_padding(image: Image, label: Label, value: int) -> tuple[Image, Labe
     height = int(np.flatnonzero(real.any(axis=1)).max(initial=-1)) + 1
     width = int(np.flatnonzero(real.any(axis=0)).max(initial=-1)) + 1
     return image[:height, :width], label[:height, :width]
+
+
+def false_padding(image: Image, label: Label, value: int) -> tuple[int, int] | None:
+    """Return the first pixel whose label is `value` though it is no padding, if there is one.
+
+    Padding is what `without_padding` cuts off, and the image is 0 there.
+    """
+    _, kept = without_padding(image, label, value)
+    false = label == value
+    height, width = kept.shape
+    false[height:] &= image[height:].any(axis=2)
+    false[:height, width:] &= image[:height, width:].any(axis=2)
+    if not false.any():
+        return None
+    row, column = np.unravel_index(false.argmax(), false.shape)
+    return int(row), int(column)
+
+
+def place(at: tuple[int, int]) -> str:
+    """Return where a pixel (row, column) is, for a person."""
+    return f"row {at[0]}, column {at[1]}"
 
 
 def _found(
@@ -169,7 +209,7 @@ def _incomplete(
         yield Problem("missing", f"{text} {root / missing[0]}")
     gap = first_gap(images)
     if gap:
-        text = f"no patch of '{name}' covers {_place(gap)}"
+        text = f"no patch of '{name}' covers {place(gap)}"
         yield Problem("missing", f"{text}: {root / min(images.values())} ...; {AGAIN}")
 
 
@@ -217,10 +257,6 @@ def _first_difference(
         return None
     first = np.argwhere(kept != new)[0]
     return y0 + int(first[0]), x0 + int(first[1])
-
-
-def _place(at: tuple[int, int]) -> str:
-    return f"row {at[0]}, column {at[1]}"
 
 
 def _kind(pixels: NDArray[Any]) -> str:

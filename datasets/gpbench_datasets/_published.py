@@ -6,10 +6,12 @@ there, compares what it lists with the card, and reads images the way the layout
 
 from __future__ import annotations
 
+import fnmatch
 import glob
+import os
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +30,8 @@ from gpbench.readers.protocol_card import ProtocolCard, read_protocol_card
 
 CARDS = Path(__file__).parent / "cards"
 ZIPS_SHOWN = 3
+FolderIdentity = tuple[int, int]
+"""Device and inode."""
 
 
 @dataclass
@@ -85,13 +89,13 @@ class Published:
 
     def images(self, root: Path, split: Split) -> Sequence[ImageRef]:
         """Return the images of a split whose files are all there, in a fixed order."""
-        return self._layout(root).listing(root).images.get(split, [])
+        return self._listing(root).images.get(split, [])
 
     def problems(self, root: Path) -> Sequence[Problem]:
         """Return what the layout finds wrong, names listed twice, numbers unlike the card's."""
-        listing = self._layout(root).listing(root)
+        listing = self._listing(root)
         miscounts = list(_wrong_counts(listing.images, self.card))
-        zips = _zips(root) if miscounts else []
+        zips = _zips(root) if any(each.kind == "count" for each in miscounts) else []
         if zips:
             text = f"{len(zips)} zip file(s) lie in {root}; were all unpacked? {_unpack(zips)}"
             miscounts.append(Problem("missing", text))
@@ -132,13 +136,18 @@ class Published:
         for layout in self.layouts:
             if layout.is_at(root):
                 return layout
-        raise DatasetNotFoundError(self.card.name, root, self._how(root))
+        how = _packed(_zips(root)) or self.obtain.strip()
+        raise DatasetNotFoundError(self.card.name, root, how)
 
-    def _how(self, root: Path) -> str:
-        zips = _zips(root)
-        if not zips:
-            return self.obtain.strip()
-        return f"there are zip files, which gpbench does not unpack; {_unpack(zips)}"
+    def _listing(self, root: Path) -> Listing:
+        try:
+            return self._layout(root).listing(root)
+        except DatasetNotFoundError as error:
+            packed = _packed(_zips(root))
+            if not packed or packed in error.how:
+                raise
+            how = f"{error.how}; {packed}"
+            raise DatasetNotFoundError(error.name, root, how) from error
 
 
 def published_card(name: str) -> ProtocolCard:
@@ -149,8 +158,9 @@ def published_card(name: str) -> ProtocolCard:
 def files_below(root: Path, pattern: str) -> list[str]:
     """Return the paths below `root` that match a pattern, sorted, written with `/`.
 
-    `**` matches folders at any depth, linked ones too. Hidden files are left out: macOS leaves
-    `._NAME` beside files that it unpacks.
+    `**`, if any before the last part, matches folders at any depth, linked ones too; a link to a
+    folder above it is not followed. Hidden files are left out: macOS leaves `._NAME` beside files
+    that it unpacks.
     """
     return sorted(Path(path).as_posix() for path in _matches(root, pattern))
 
@@ -190,12 +200,57 @@ def unpaired(root: Path, images: Mapping[str, str], labels: Mapping[str, str]) -
         yield Problem("missing", f"{root / labels[name]} is the label of an image that is missing")
 
 
+def wrong_count(split: Split, found: int, allowed: Collection[int]) -> Iterator[Problem]:
+    """Yield what is wrong with a number of images, if anything.
+
+    More than the card knows are no part of the dataset: images of elsewhere, or another split's.
+    """
+    said = " or ".join(f"{count:,}" for count in allowed)
+    if found > max(allowed):
+        text = f"{found:,} images in the {split} split, more than the card's {said}"
+        yield Problem("names", text)
+    elif found not in allowed:
+        yield Problem("count", f"the {split} split has {found:,} images; the card says {said}")
+
+
 def _matches(root: Path, pattern: str) -> Iterator[str]:
-    return glob.iglob(pattern, root_dir=root, recursive=True)  # noqa: PTH207  Path's follows no links
+    start, deep, name = pattern.rpartition("**/")
+    if not deep:
+        yield from glob.iglob(pattern, root_dir=root)  # noqa: PTH207  Path's finds hidden files
+        return
+    for path in _files(root / start, ()):
+        if fnmatch.fnmatchcase(path.rpartition("/")[2], name):
+            yield start + path
+
+
+def _files(folder: Path, above: Collection[FolderIdentity]) -> Iterator[str]:
+    """Yield the files below a folder, of what can be read; hidden ones left out."""
+    try:
+        status = folder.stat()
+        with os.scandir(folder) as entries:
+            seen = [entry for entry in entries if not entry.name.startswith(".")]
+    except OSError:
+        return
+    here = status.st_dev, status.st_ino
+    if here in above:
+        return
+    # Of a link to itself DirEntry.is_dir raises what Path.is_dir takes for no folder.
+    folders = [
+        entry.name
+        for entry in seen
+        if entry.is_dir(follow_symlinks=False) or (entry.is_symlink() and Path(entry).is_dir())
+    ]
+    yield from {entry.name for entry in seen}.difference(folders)
+    for name in folders:
+        yield from (f"{name}/{path}" for path in _files(folder / name, (*above, here)))
 
 
 def _zips(root: Path) -> list[Path]:
     return [root / path for path in files_below(root, "**/*.zip")]
+
+
+def _packed(zips: Sequence[Path]) -> str:
+    return f"there are zip files, which gpbench does not unpack; {_unpack(zips)}" if zips else ""
 
 
 def _unpack(zips: Sequence[Path]) -> str:
@@ -222,10 +277,7 @@ def _wrong_counts(
     images: Mapping[Split, Sequence[ImageRef]], card: ProtocolCard
 ) -> Iterator[Problem]:
     for split, allowed in card.counts.items():
-        found = len(images.get(split, ()))
-        if found not in allowed:
-            said = " or ".join(f"{count:,}" for count in allowed)
-            yield Problem("count", f"the {split} split has {found:,} images; the card says {said}")
+        yield from wrong_count(split, len(images.get(split, ())), allowed)
 
 
 def _size(shape: Iterable[int]) -> str:

@@ -117,8 +117,8 @@ class FolderDataset:
         for path, pixels in zip([*image_files[1:], label_file], [*parts[1:], label], strict=True):
             if pixels.shape[:2] != parts[0].shape[:2]:
                 raise DataError(
-                    f"{path} is {_size(pixels)} pixels, and {image_files[0]} {_size(parts[0])}: "
-                    "the files of an image must have one size",
+                    f"{path} is {_size(pixels)} pixels (height x width), and {image_files[0]} "
+                    f"{_size(parts[0])}: the files of an image must have one size",
                     "size",
                 )
         image = np.concatenate(parts, axis=2)  # uint8 and uint16 meet in uint16, floats in float32
@@ -183,7 +183,7 @@ def _channels(path: Path, files: ImageFiles) -> Image:
 
 
 def _size(pixels: Image | Label) -> str:
-    return f"{pixels.shape[1]} x {pixels.shape[0]}"
+    return f"{pixels.shape[0]} x {pixels.shape[1]}"
 
 
 PLUGIN = Folder()

@@ -6,12 +6,20 @@ Label pictures of the official files are in class colours, and black, the backgr
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from gpbench.api import IGNORE_INDEX, DataError, Image, ImageRef, Label, Problem
+from gpbench.api import IGNORE_INDEX, DataError, Image, ImageRef, Label, Problem, Split
 from gpbench.readers.image import read_rgb
 from gpbench.readers.label import colour_text, identified, mapped, read_colours, read_label
-from gpbench_datasets._patches import SPLITS, PatchLayout, without_padding
+from gpbench_datasets._patches import (
+    AGAIN,
+    SPLITS,
+    PatchLayout,
+    false_padding,
+    place,
+    without_padding,
+)
 from gpbench_datasets._published import (
     Listing,
     Published,
@@ -73,8 +81,8 @@ class Devkit:
 class Patches(PatchLayout):
     """mmsegmentation's patches: labels are class ids, and 255 where a small image was padded."""
 
-    def __init__(self) -> None:
-        super().__init__(PATCH, PATCH_LABEL, read_rgb, _patch_label)
+    def __init__(self, counts: Mapping[Split, int] = CARD.patches) -> None:
+        super().__init__(PATCH, PATCH_LABEL, read_rgb, _patch_label, counts)
 
     def listing(self, root: Path) -> Listing:
         """Return the images whose patches are all there; looks into a label per split.
@@ -89,7 +97,16 @@ class Patches(PatchLayout):
         return listing
 
     def read(self, root: Path, ref: ImageRef) -> tuple[Image, Label]:
-        return without_padding(*super().read(root, ref), IGNORE_INDEX)
+        image, label = super().read(root, ref)
+        at = false_padding(image, label, IGNORE_INDEX)
+        if at:
+            file = root / self.label_at(ref, at)
+            raise DataError(
+                f"{file} holds {IGNORE_INDEX} at {place(at)} of its image, which is no padding: "
+                f"background is a class here, with the value 0; {AGAIN}",
+                "label",
+            )
+        return without_padding(image, label, IGNORE_INDEX)
 
 
 def _home(root: Path) -> str:

@@ -82,7 +82,8 @@ def _listed(path: Path) -> tuple[list[str], list[Problem]]:
         lines = path.read_text(encoding="utf-8-sig", errors="replace").split("\n")
     except OSError as error:
         text = f"{path} cannot be read: {error.strerror}; it names the images of a split"
-        return [], [Problem("missing", text)]
+        absent = isinstance(error, FileNotFoundError)
+        return [], [Problem("missing" if absent else "unreadable", text)]
     entries = [line.strip() for line in lines if line.strip()]
     names = [name for name in entries if not name.endswith(FLIPPED)]
     problems = [

@@ -55,7 +55,9 @@ class Folders:
             listing.problems += unpaired(root, rgb, labels)
             listing.images[split] = [
                 ImageRef(
-                    name, scene=_bag(rgb[name]), files=(rgb[name], thermal[name], labels[name])
+                    name,
+                    scene=FRAME.sub(r"\g<bag>", f"{name}.png"),
+                    files=(rgb[name], thermal[name], labels[name]),
                 )
                 for name in sorted(rgb.keys() & thermal.keys() & labels.keys())
             ]
@@ -70,11 +72,6 @@ class Folders:
 def _home(root: Path) -> str:
     folder = "PST900_RGBT_Dataset/"
     return folder if (root / folder).is_dir() else ""
-
-
-def _bag(file: str) -> str:
-    match = FRAME.fullmatch(Path(file).name)
-    return match["bag"] if match else ""
 
 
 PLUGIN = Published(CARD, [Folders()])

@@ -32,16 +32,18 @@ def check(
     no_color: options.NoColor = False,
 ) -> None:
     """Read all images and say all that is wrong with them; exit 2 where something is."""
-    from gpbench.core.errors import DatasetNotFoundError
+    from gpbench.core.errors import DataError, DatasetNotFoundError
 
     resolved = named_dataset(name, root)
+    rows: list[Row] = []
     try:
-        rows = [_layout(resolved)]
-    except DatasetNotFoundError as error:
-        rows = [Row("layout", ok=False, about=str(error))]
-    else:
+        rows.append(_layout(resolved))
         problems = all_problems(resolved, name, jobs, allow_partial=allow_partial)
         rows += _rows(problems, _accepted(resolved) if allow_partial else [])
+    except DatasetNotFoundError as error:
+        rows = [Row("layout", ok=False, about=str(error))]
+    except DataError as error:  # of the files as a whole: nothing else could be checked
+        print(Row(error.kind, ok=False, about=str(error)))
     healthy = all(row.ok for row in rows)
     if format_ is options.DataFormat.json:
         checks = [{"name": row.name, "ok": row.ok, "detail": row.detail} for row in rows]

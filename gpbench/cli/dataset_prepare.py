@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpbench.cli import named_dataset as flags
 from gpbench.cli import options
-from gpbench.cli.named_dataset import all_problems, named_dataset, reading_jobs, spec_of
+from gpbench.cli.named_dataset import all_problems, named_dataset, spec_of
 from gpbench.cli.output import print_json, print_table, stderr
-from gpbench.cli.progress import counting
-from gpbench.cli.session import make_place, place_of, resume_command
+from gpbench.cli.session import make_place, place_of, prepare_dataset
 
 if TYPE_CHECKING:
     from gpbench.core.plan import JsonObject
@@ -36,14 +34,14 @@ def prepare(
 
     resolved, place = named_dataset(name, root), place_of(workdir, None)
     spec = _spec(resolved, name, jobs, allow_partial=allow_partial)
-    make_place(place)
     folder, start = store_folder(place.data, spec), time.perf_counter()
     was_there = folder.is_dir()
     if was_there:
         with stderr().status(f"verifying {folder}", spinner="line"):
             TileStore.open(folder).verify_content()
     else:
-        _write(folder, resolved, name, jobs, allow_partial=allow_partial)
+        make_place(place)
+        prepare_dataset(folder, resolved, name, jobs, allow_partial=allow_partial)
     seconds = time.perf_counter() - start
     document = _document(resolved.name, TileStore.open(folder), was_there, seconds)
     if format_ is options.DataFormat.json:
@@ -64,27 +62,6 @@ def _spec(
         problems = all_problems(resolved, selector, jobs, allow_partial=allow_partial)
         mend = subset_mend(problems, allow_partial=allow_partial)
         raise DataProblemsError(resolved.name, problems, mend) from error
-
-
-def _write(
-    folder: Path, resolved: ResolvedDataset, selector: str, jobs: int | None, *, allow_partial: bool
-) -> None:
-    from gpbench.data.tile_writer import write_store
-
-    try:
-        with counting(f"preparing {resolved.name}") as progress:
-            write_store(
-                folder,
-                resolved.dataset,
-                resolved.root or Path(),
-                progress,
-                selector=selector,
-                jobs=reading_jobs(resolved, jobs),
-                allow_partial=allow_partial,
-            )
-    except KeyboardInterrupt:
-        stderr().print(f"Continue with: {resume_command()}", markup=False, soft_wrap=True)
-        raise  # ends with 130
 
 
 def _document(name: str, store: TileStore, was_there: bool, seconds: float) -> JsonObject:

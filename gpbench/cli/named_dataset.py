@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -75,12 +76,16 @@ def spec_of(resolved: ResolvedDataset, *, allow_partial: bool) -> DatasetSpec:
 def reading_jobs(resolved: ResolvedDataset, jobs: int | None) -> int:
     """Return how many processes read: as asked, else as many as are worth it."""
     from gpbench.core.dataset import SPLITS
+    from gpbench.core.errors import DataError
     from gpbench.data.tile_workers import jobs_for
 
     if jobs is not None:
         return jobs
-    root = resolved.root or Path()
-    return jobs_for(sum(len(resolved.dataset.images(root, split)) for split in SPLITS))
+    n_images = 0
+    for split in SPLITS:
+        with suppress(DataError):  # who reads them says what is wrong
+            n_images += len(resolved.dataset.images(resolved.root or Path(), split))
+    return jobs_for(n_images)
 
 
 def all_problems(

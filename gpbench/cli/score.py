@@ -95,7 +95,7 @@ def score(
         print_json(document)
     else:
         _print_tables(document)
-    for remark in _remarks(document):
+    for remark in _remarks(document, reduce_zero=reduce_zero_label):
         stderr().print(remark, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -157,14 +157,21 @@ def _print_tables(document: JsonObject) -> None:
     print_table(("class", "IoU", "F1", "precision", "recall"), rows, "percent")
 
 
-def _remarks(document: JsonObject) -> list[str]:
-    """Return what may be a mistake: classes that are on one side only."""
+def _remarks(document: JsonObject, *, reduce_zero: bool) -> list[str]:
+    """Return what may be a mistake: classes on one side only, and labels counted from 1."""
     names = {key: ", ".join(document[key]) for key in ("absent", "never_predicted")}
     remarks = {
         "absent": f"the labels hold no pixel of: {names['absent']}",
         "never_predicted": f"never predicted: {names['never_predicted']}",
     }
-    return [remarks[key] for key, listed in names.items() if listed]
+    found = [remarks[key] for key, listed in names.items() if listed]
+    first = next(iter(document["per_class"]))
+    if first in document["absent"] and not reduce_zero:
+        found.append(
+            f"the labels hold no pixel of class 0 '{first}': if they are counted from 1, and 0 "
+            "means ignored, --reduce-zero-label"
+        )
+    return found
 
 
 def _points(value: float | None) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gpbench.cli import options
+from gpbench.cli.output import stderr
 from gpbench.core.errors import (
     ConfigError,
     DataError,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from gpbench.core.stage import Outcome
     from gpbench.execution.driver import Again, Driver, Job, Summary
     from gpbench.execution.executor import Event, Executor
+    from gpbench.planning import ResolvedDataset
     from gpbench.store import Store
 
 
@@ -164,10 +166,7 @@ def make_place(place: Place) -> None:
 
 def prepare_data(plan: Plan, place: Place) -> None:
     """Write the tile stores of the plan's datasets that are not there yet."""
-    from gpbench.cli.named_dataset import reading_jobs
-    from gpbench.cli.progress import counting
     from gpbench.data.tile_store import store_folder
-    from gpbench.data.tile_writer import write_store
     from gpbench.planning import resolve_dataset
 
     experiment = plan.experiment
@@ -176,16 +175,34 @@ def prepare_data(plan: Plan, place: Place) -> None:
         if folder.is_dir():
             continue
         resolved = resolve_dataset(facts.selector, experiment.data_roots)
+        prepare_dataset(
+            folder, resolved, facts.selector, None, allow_partial=experiment.allow_partial
+        )
+
+
+def prepare_dataset(
+    folder: Path, resolved: ResolvedDataset, selector: str, jobs: int | None, *, allow_partial: bool
+) -> None:
+    """Write one tile store; where Ctrl-C ends that, say how to continue."""
+    from gpbench.cli.named_dataset import reading_jobs
+    from gpbench.cli.progress import counting
+    from gpbench.data.tile_writer import write_store
+
+    try:
         with counting(f"preparing {resolved.name}") as progress:
             write_store(
                 folder,
                 resolved.dataset,
                 resolved.root or Path(),
                 progress,
-                selector=facts.selector,
-                jobs=reading_jobs(resolved, None),
-                allow_partial=experiment.allow_partial,
+                selector=selector,
+                jobs=reading_jobs(resolved, jobs),
+                allow_partial=allow_partial,
             )
+    except KeyboardInterrupt:
+        again = shlex.join(["gpbench", *sys.argv[1:]])  # --force stays: no stage was run yet
+        stderr().print(f"Continue with: {again}", markup=False, soft_wrap=True)
+        raise  # ends with 130
 
 
 def default_jobs(plan: Plan) -> int:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from gpbench import registry
+from gpbench.core.errors import ConfigError
 
 DATA_VARIABLE = "GPBENCH_DATA"
 
@@ -19,13 +20,26 @@ def data_roots(said: Mapping[str, str], environ: Mapping[str, str]) -> dict[str,
     Args:
         said: What an experiment file says.
         environ: The environment.
+
+    Raises:
+        ConfigError: If the variable names a folder that cannot be read.
     """
     found = dict(said)
     if environ.get(DATA_VARIABLE):
         data = Path(environ[DATA_VARIABLE]).expanduser().absolute()
         installed = [*registry.listed("datasets"), *registry.listed("sources")]
-        there = [path.name for path in data.iterdir() if path.is_dir()] if data.is_dir() else []
+        there = _folders(data)
         for name in (*there, *(each.name for each in installed)):
             if name in there or name not in said:
                 found[name] = str(data / name)
     return found
+
+
+def _folders(data: Path) -> list[str]:
+    """Return the names of the folders in a folder; none where it is not there."""
+    try:
+        return [path.name for path in data.iterdir() if path.is_dir()] if data.is_dir() else []
+    except OSError as error:
+        raise ConfigError(
+            f"{DATA_VARIABLE} names the folder {data}, which cannot be read: {error.strerror}"
+        ) from error

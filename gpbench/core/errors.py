@@ -10,7 +10,6 @@ GpbenchError
 │   └── ContractError               which promise, which plugin
 ├── DataError              files missing, or not as declared
 │   ├── DatasetNotFoundError        which folder was looked at, how to get it
-│   ├── DataProblemsError           all that is wrong with a dataset (gpbench.core.problems)
 │   └── LabelError                  label values found and declared
 ├── StageError             one stage failed; the plan goes on
 │   ├── DivergedError

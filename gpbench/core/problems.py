@@ -24,6 +24,8 @@ MEANINGS: dict[ProblemKind, str] = {
 OF_SUBSETS: frozenset[ProblemKind] = frozenset({"missing", "count"})
 """What a part of a dataset cannot help having wrong: `--allow-partial` accepts these."""
 
+EMPTY_TRAIN = "the train split is empty"
+"""The one problem of these kinds that a part of a dataset may not have."""
 SUBSET_MEND = "if a part of the dataset is meant: --allow-partial accepts what is missing of it"
 SHOWN_PER_KIND = 20
 
@@ -37,7 +39,7 @@ class Problem:
 
 
 class DataProblemsError(DataError):
-    """All that is wrong with the files of a dataset; nothing was written."""
+    """All that is wrong with the files of a dataset, of which no store was written."""
 
     def __init__(self, dataset: str, problems: Sequence[Problem], mend: str = "") -> None:
         self.dataset, self.problems = dataset, tuple(problems)
@@ -48,6 +50,9 @@ class DataProblemsError(DataError):
 
 def subset_mend(problems: Iterable[Problem], *, allow_partial: bool) -> str:
     """Return what to do where problems are of a kind that could be accepted, and was not."""
+    problems = list(problems)
+    if any(problem.text == EMPTY_TRAIN for problem in problems):
+        return ""
     may_be_part = any(problem.kind in OF_SUBSETS for problem in problems)
     return SUBSET_MEND if may_be_part and not allow_partial else ""
 

@@ -63,7 +63,7 @@ def list_images(dataset: Dataset, root: Path, *, allow_partial: bool = False) ->
     Raises:
         DatasetNotFoundError: If nothing usable lies at `root`.
     """
-    own = dataset.problems(root) if isinstance(dataset, InspectedDataset) else ()
+    own = _own_problems(dataset, root)
     problems = [each for each in own if not (allow_partial and each.kind in OF_SUBSETS)]
     needed = NEEDED_OF_A_PART if allow_partial else NEEDED
     refs: list[tuple[Split, ImageRef]] = []
@@ -78,15 +78,25 @@ def list_images(dataset: Dataset, root: Path, *, allow_partial: bool = False) ->
             refs += [(split, ref) for ref in found]
             if not found and split in needed:
                 problems.append(Problem("count", f"the {split} split is empty"))
-    if not any(each.kind == "names" for each in problems):
-        problems += _names_twice(refs)
+    problems += _names_twice(refs, [each.text for each in own if each.kind == "names"])
     images = [Listed(position, *each) for position, each in enumerate(refs)]
     return Listing(tuple(images), tuple(dict.fromkeys(problems)))
 
 
-def _names_twice(refs: Sequence[tuple[Split, ImageRef]]) -> Iterator[Problem]:
+def _own_problems(dataset: Dataset, root: Path) -> Sequence[Problem]:
+    if not isinstance(dataset, InspectedDataset):
+        return ()
+    try:
+        return dataset.problems(root)
+    except DatasetNotFoundError:
+        raise
+    except DataError as error:
+        return (Problem(error.kind, str(error)),)
+
+
+def _names_twice(refs: Sequence[tuple[Split, ImageRef]], said: Sequence[str]) -> Iterator[Problem]:
     for name, times in Counter(ref.name for _, ref in refs).items():
-        if times > 1:
+        if times > 1 and not any(f"'{name}'" in text for text in said):
             splits = " and ".join(split for split, ref in refs if ref.name == name)
             yield Problem("names", f"image '{name}' is listed {times} times: in {splits}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import Self
 import numpy as np
 
 from gpbench.data.tile_files import TileFiles
-from gpbench.data.tile_index import INDEX, TileIndex
+from gpbench.data.tile_index import IMAGES, INDEX, LABELS, TileIndex
 from gpbench.data.tile_reading import Stored
 
 JOURNAL = "journal.jsonl"
@@ -64,7 +65,8 @@ class PartialStore:
         """Return those of the noted images that are whole, moved together in the files.
 
         What else lies in the files is dropped: room that an image got which was not finished, and
-        images whose bytes are not those that were written. Waits for workers of a killed run.
+        images whose bytes are not those that were written. Waits for workers of a killed run. Of
+        two images in one place, whose bytes are the same, one is returned.
 
         Args:
             rows: Noted in the journal, of images that are still to be stored.
@@ -75,9 +77,12 @@ class PartialStore:
             return list(self._together(whole, files, journal))
 
     def finish(self, index: TileIndex) -> None:
-        """Put the store in place, at once."""
+        """Put the store in place, at once; a loss of power leaves it whole or not there."""
         (self.files / INDEX).write_text(index.to_json(), encoding="utf-8")
+        for path in (*(self.files / name for name in (IMAGES, LABELS, INDEX)), self.files):
+            _to_disk(path)
         self.files.rename(self._folder)
+        _to_disk(self._folder.parent)
         self.remove()
 
     def remove(self) -> None:
@@ -96,9 +101,12 @@ class PartialStore:
         self, rows: Sequence[Stored], files: TileFiles, journal: Journal
     ) -> Iterator[Stored]:
         """Close the gaps between the images; killed at it, at most one image is read again."""
-        end, px_bytes = 0, 1
+        end, free, px_bytes = 0, 0, 1
         for row in sorted(rows, key=lambda row: row.image.offset_px):
             image, px_bytes = row.image, self._px_bytes(row)
+            if image.offset_px < free:
+                continue  # an old line, where the same bytes were written for another image
+            free = image.offset_px + image.n_px
             moved = replace(row, image=replace(image, offset_px=end))
             if moved != row:
                 files.move_down(image.offset_px, end, image.n_px, px_bytes)
@@ -106,6 +114,14 @@ class PartialStore:
             yield moved
             end += image.n_px
         files.cut(end, px_bytes)
+
+
+def _to_disk(path: Path) -> None:
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
 
 
 def _row(line: str) -> Stored | None:

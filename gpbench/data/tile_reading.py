@@ -86,6 +86,9 @@ class ImageReader:
             return Taken(listed.position, None, (problem,))
         except Exception as error:  # a plugin's bug, which says nothing about the image
             raise ReadError(f"reading {listed.where} raised {error!r}") from error
+        if not (isinstance(image, np.ndarray) and isinstance(label, np.ndarray | None)):
+            found = f"{type(image).__name__} and {type(label).__name__}"
+            raise ReadError(f"reading {listed.where} returned {found}; arrays are promised")
         return self._checked(listed, origin, image, label)
 
     def _checked(

@@ -82,7 +82,7 @@ class Readers:
                 yield from self._read_here(images, files)
             elif images:
                 start = partial(_start, self.selector, self.root, files)
-                yield from self._read_in_processes(start, images)
+                yield from self._read_in_processes(start, images, kept=files is not None)
         except ReadError as error:
             raise ContractError(self.dataset.info.title, str(error)) from error
 
@@ -92,24 +92,25 @@ class Readers:
             yield from map(reader.take, images)
 
     def _read_in_processes(
-        self, start: Callable[[Event], None], images: Sequence[Listed]
+        self, start: Callable[[Event], None], images: Sequence[Listed], *, kept: bool
     ) -> Iterator[Taken]:
-        stop = _SPAWN.Event()
-        pool = ProcessPoolExecutor(self.jobs, _SPAWN, partial(start, stop))
+        with self._starting():
+            stop = _SPAWN.Event()
+            pool = ProcessPoolExecutor(self.jobs, _SPAWN, partial(start, stop))
         try:
-            yield from self._from_pool(pool, _batches(images, self.root))
+            yield from self._from_pool(pool, _batches(images, self.root), kept=kept)
         finally:
             stop.set()
             pool.shutdown(cancel_futures=True)
 
     def _from_pool(
-        self, pool: ProcessPoolExecutor, batches: Iterator[list[Listed]]
+        self, pool: ProcessPoolExecutor, batches: Iterator[list[Listed]], *, kept: bool
     ) -> Iterator[Taken]:
         running: dict[Future[list[Taken]], list[Listed]] = {}
         try:
             while True:
                 for batch in islice(batches, 2 * self.jobs - len(running)):
-                    with _interrupts_held():
+                    with self._starting(), _interrupts_held():
                         running[pool.submit(_take, batch)] = batch
                 if not running:
                     return
@@ -118,7 +119,18 @@ class Readers:
                     del running[done]
                     yield from taken
         except BrokenProcessPool as error:
-            raise _died(self.dataset.info.title, running.values()) from error
+            raise _died(self.dataset.info.title, running.values(), kept=kept) from error
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            title, jobs = self.dataset.info.title, self.jobs
+            raise DataError(
+                f"{title}: {jobs} processes that read images cannot be started: {error}; "
+                "read in one: --jobs 1"
+            ) from error
 
 
 def _batches(images: Sequence[Listed], root: Path) -> Iterator[list[Listed]]:
@@ -138,13 +150,14 @@ def _size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
 
-def _died(title: str, batches: Iterable[Sequence[Listed]]) -> DataError:
+def _died(title: str, batches: Iterable[Sequence[Listed]], *, kept: bool) -> DataError:
     names = [listed.where for batch in batches for listed in batch]
     more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+    after = "; images that were stored before are kept, and the next run continues" if kept else ""
     return DataError(
         f"{title}: a process that reads images died, at one of {', '.join(names[:SHOWN_NAMES])}"
-        f"{more}: too little memory for so many at once, or a file that crashes its decoder; "
-        "images that were stored before are kept, and the next run continues"
+        f"{more}: too little memory for so many at once (fewer processes: --jobs 1), or a file "
+        f"that crashes its decoder{after}"
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from gpbench.api import Dataset
 from gpbench.core.dataset import DatasetInfo
-from gpbench.core.errors import ContractError, DataError
+from gpbench.core.errors import DataError
 from gpbench.core.problems import DataProblemsError, Problem, subset_mend
 from gpbench.data.image_listing import Listing, list_images
 from gpbench.data.tile_check import Progress, problems_of, problems_of_images
@@ -20,6 +21,8 @@ from gpbench.data.tile_index import TileIndex
 from gpbench.data.tile_journal import Journal, PartialStore
 from gpbench.data.tile_reading import Taken
 from gpbench.data.tile_workers import Readers
+
+log = logging.getLogger(__name__)
 
 
 def write_store(
@@ -50,8 +53,9 @@ def write_store(
 
     Raises:
         DatasetNotFoundError: If nothing usable lies at `root`.
-        DataProblemsError: If anything is not as declared, with all that is wrong; nothing is left.
-        ContractError: If the dataset's code fails; nothing is left.
+        DataProblemsError: If anything is not as declared, with all that is wrong. Where files
+            could not be read and nothing else is wrong, what was stored is kept.
+        ContractError: If the dataset's code fails; what was stored is kept.
         DataError: If the store cannot be written, or a process dies.
     """
     listing = list_images(dataset, root, allow_partial=allow_partial)
@@ -59,7 +63,9 @@ def write_store(
     partial = PartialStore(folder, len(dataset.info.bands))
     try:
         with _sole_writer(folder):
-            if not folder.exists():
+            if folder.exists():
+                partial.remove()  # of a run that was killed when the store was in place
+            else:
                 report = progress or (lambda _done, _all: None)
                 _write(partial, listing, readers, report, allow_partial=allow_partial)
     except OSError as error:
@@ -72,7 +78,11 @@ def _sole_writer(folder: Path) -> Iterator[None]:
     """Hold the store's lock, which the system lets go when a process dies."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with (folder.parent / f".{folder.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            log.warning("waiting for another process that prepares %s", folder)
+            fcntl.flock(lock, fcntl.LOCK_EX)
         yield
 
 
@@ -92,8 +102,9 @@ def _write(
         problems = problems_of_images(listing, taken)
         if problems:
             raise _refused(readers.dataset, problems, allow_partial=allow_partial)
-    except (DataProblemsError, ContractError):
-        partial.remove()  # the mended dataset is another one
+    except DataProblemsError as error:
+        if any(problem.kind != "unreadable" for problem in error.problems):
+            partial.remove()  # the mended dataset is another one; a disk may be read next time
         raise
     in_order = [taken[listed.position] for listed in listing.images]
     partial.finish(_index(in_order, readers.dataset.info))

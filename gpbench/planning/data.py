@@ -57,6 +57,8 @@ class ResolvedDataset:
             fingerprint = dataset_fingerprint(self.dataset, self.root)
         except DatasetNotFoundError as error:
             raise _not_found(self.name, self.root, error, self._give()) from error
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
         return DatasetSpec(self.plugin, self.dataset.info, self.dataset.protocol, fingerprint)
 
     def check_splits(self) -> None:
@@ -106,6 +108,8 @@ class ResolvedSource:
             fingerprint, images = source_fingerprint(self.source, self.root, self.role)
         except DatasetNotFoundError as error:
             raise _not_found(self.name, self.root, error, _give_source(self)) from error
+        except OSError as error:
+            raise _unreadable(self.name, error) from error
         plugin = PluginSpec(self.name, self.source.info.version)
         return SourceSpec(self.role, plugin, fingerprint), images
 
@@ -211,6 +215,10 @@ def _give_source(resolved: ResolvedSource) -> str:
         f"it serves the role '{resolved.role}': put it into $GPBENCH_DATA/{name}, or name its "
         f"folder: --source '{resolved.role}={name}[root=DIR]'"
     )
+
+
+def _unreadable(name: str, error: OSError) -> DataError:
+    return DataError(f"the files of '{name}' cannot be listed: {error}")
 
 
 def _not_found(

@@ -187,7 +187,7 @@ class Card(Part):
     scenes: dict[str, tuple[str, ...]] | None = None
     """Scene -> its images by name, where names do not tell; neither: each is its own scene."""
     counts: dict[Split, Positive] = {}
-    """Images that a split should have: fewer is a problem, unless a part will do."""
+    """Images that a split should have: fewer are a problem unless a part will do, more always."""
     protocol: CardProtocol
     title: str = ""
     licence: str = "unknown"
@@ -217,6 +217,10 @@ class Card(Part):
         table = labels.values if labels.values is not None else labels.colours
         if classes and table is not None:
             check_names(table.values(), classes, complete=True)
+        if classes and table is None and labels.above is None:
+            both = [value for value in labels.ignore if value in range(len(classes))]
+            if both:
+                raise ValueError(f"{both} is both a class and ignored: value i is class i")
         if classes and labels.above is not None and len(classes) != 2:
             raise ValueError(f"above splits into two classes, but there are {len(classes)}")
         return labels

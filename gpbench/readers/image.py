@@ -75,7 +75,7 @@ def decode_rgb(data: bytes, where: str, least_px: int | None = None) -> NDArray[
         pixels = _shown_bands(read_tiff(BytesIO(data), where), where)
     else:
         pixels = np.atleast_3d(decode_picture(data, where, least_px=least_px))
-    if pixels.dtype.kind == "u" and pixels.dtype.itemsize == 2:  # in any byte order
+    if pixels.dtype == np.uint16:
         pixels = pixels >> 8
     elif pixels.dtype != np.uint8:
         raise DataError(
@@ -122,7 +122,8 @@ def _shown_bands(picture: TiffPicture, where: str) -> NDArray[Any]:
     if photometric == "MINISWHITE" and pixels.dtype.kind == "u":
         return ~pixels
     if photometric == "SEPARATED" and pixels.dtype == np.uint8 and pixels.shape[2] == 4:
-        return np.asarray(Image.fromarray(pixels, mode="CMYK").convert("RGB"))
+        height, width = pixels.shape[:2]
+        return np.asarray(Image.frombytes("CMYK", (width, height), pixels.tobytes()).convert("RGB"))
     raise DataError(
         f"{where} holds {pixels.shape[2]} band(s) of {photometric} colours and {pixels.dtype}: "
         "convert the file to RGB",
@@ -138,4 +139,4 @@ def _as_kept_dtype(pixels: NDArray[Any], where: str) -> NDArray[Any]:
             "and int8, int16 and float64 as float32: convert the file",
             "pixels",
         )
-    return np.ascontiguousarray(pixels, dtype=name)  # also brings bytes into this machine's order
+    return np.ascontiguousarray(pixels, dtype=name)

@@ -136,7 +136,7 @@ def colour_text(code: int) -> str:
 
 def _whole_numbers(pixels: NDArray[Any], where: str) -> Values:
     if pixels.dtype.kind in "ui":
-        return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+        return pixels
     with np.errstate(invalid="ignore"):
         values = pixels.astype(np.int64)
     if not np.array_equal(values, pixels):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -29,6 +29,8 @@ class Meaning:
 
     values: Mapping[int, int]
     colours: Mapping[int, int]
+    hints: Mapping[int, str] = field(default_factory=dict)
+    """What else a value may mean that means nothing here."""
 
     def read(self, path: Path) -> NDArray[np.uint8]:
         """Return a label map (H, W): one channel holds values, three hold colours.
@@ -41,7 +43,11 @@ class Meaning:
             values = read_label(path)
         except DataError:  # colours, unless nothing can be read
             return mapped(self._coloured(path), self.colours, str(path), colour_text)
-        return mapped(values, self.values, str(path))
+        try:
+            return mapped(values, self.values, str(path))
+        except DataError as error:
+            hints = [hint for value, hint in self.hints.items() if (values == value).any()]
+            raise DataError("; ".join([str(error), *hints]), error.kind) from None
 
     def _coloured(self, path: Path) -> NDArray[np.uint32]:
         try:
@@ -68,7 +74,8 @@ def meaning_of_labels(
     """
     ignored = [0, IGNORE_INDEX] if reduce_zero else [IGNORE_INDEX]
     values = {i + reduce_zero: i for i in range(n_classes)}
-    return Meaning(values | dict.fromkeys(ignored, IGNORE_INDEX), colours)
+    hints = {} if reduce_zero else {n_classes: "are labels counted from 1? --reduce-zero-label"}
+    return Meaning(values | dict.fromkeys(ignored, IGNORE_INDEX), colours, hints)
 
 
 def meaning_of_predictions(
@@ -76,7 +83,9 @@ def meaning_of_predictions(
 ) -> Meaning:
     """Return what predictions mean: value i is class i, with `one_based` i + 1; none is ignored."""
     classes = {colour: i for colour, i in colours.items() if i != IGNORE_INDEX}
-    return Meaning({i + one_based: i for i in range(n_classes)}, classes)
+    hint = "are predictions counted from 1? --one-based-predictions"
+    hints = {} if one_based else {n_classes: hint}
+    return Meaning({i + one_based: i for i in range(n_classes)}, classes, hints)
 
 
 @dataclass(frozen=True)

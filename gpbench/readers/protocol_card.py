@@ -56,6 +56,8 @@ class ProtocolCard(Part):
     protocol: CardProtocol
     counts: dict[Split, Counts]
     """Split -> images; several numbers where sources differ."""
+    patches: dict[Split, Positive] = Field(default_factory=dict)
+    """Split -> patches that mmsegmentation's converter cuts, where that is known."""
     image_px: tuple[Size, ...] = ()
     """(height, width) that images may have; empty: any."""
     gsd_m: float | None = Field(default=None, gt=0)

@@ -45,7 +45,7 @@ def read_tiff(file: Path | BinaryIO, where: str) -> TiffPicture:
         page = series.keyframe
         _check_extent(page, tiff.filehandle.size)
         pixels = series.asarray(maxworkers=1)  # who reads many files does so in parallel
-        if pixels.ndim != len(series.axes) or not pixels.size:
+        if not pixels.size:
             raise ValueError("It holds no whole picture")
         table = page.colormap
         return TiffPicture(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gpbench.api import Label
 from gpbench.core.dataset import IGNORE_INDEX, DatasetInfo, ImageRef, Protocol, Split
+from gpbench.core.errors import DataError
 from gpbench.reports.pictures import (
     STRETCH,
     Picture,
@@ -95,7 +96,11 @@ class ContactSheet:
 def contact_sheet(
     subject: Subject, samples: Iterable[Sample], split_counts: PixelCounts | None
 ) -> ContactSheet:
-    """Return what the sheet of a dataset shows."""
+    """Return what the sheet of a dataset shows.
+
+    Raises:
+        DataError: If an image has not the declared bands.
+    """
     info, protocol = subject.info, subject.protocol
     colours = class_colours(info)
     values = np.zeros(256, dtype=np.int64)
@@ -127,7 +132,14 @@ def contact_sheet(
 def _example(
     ref: ImageRef, image: NDArray[Any], label: Label | None, info: DatasetInfo, colours: Pixels
 ) -> Example:
-    pictures = pictures_of(image, [band.name for band in info.bands])
+    bands = [band.name for band in info.bands]
+    if image.ndim != 3 or image.shape[2] != len(bands):
+        raise DataError(
+            f"image '{ref.name}' is an array of shape {image.shape}; (height, width, {len(bands)}) "
+            f"is declared: one channel for each of {', '.join(bands)}",
+            "pixels",
+        )
+    pictures = pictures_of(image, bands)
     height, width = image.shape[:2]
     facts = [f"{height} x {width} px", image.dtype.name, *ref.tags]
     if ref.scene != ref.name:
@@ -136,7 +148,12 @@ def _example(
         facts.append("no label")
     else:
         pictures.append(Picture("label", "", overlay(pictures[0].pixels, label, colours)))
-    return Example(ref.name, ", ".join(facts), tuple(pictures))
+    return Example(_text(ref.name), _text(", ".join(facts)), tuple(pictures))
+
+
+def _text(name: str) -> str:
+    """Return a name, which may come from a file's, without bytes that are no text."""
+    return name.encode(errors="replace").decode()
 
 
 def _facts(subject: Subject, n_shown: int) -> tuple[tuple[str, str], ...]:

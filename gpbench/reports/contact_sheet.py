@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
+from gpbench.core.errors import DataError
 from gpbench.reports.contact_content import (
     PixelCounts,
     Sample,
@@ -39,16 +40,24 @@ def write_contact_sheet(
         subject: Of what.
         samples: Read one after another; only their pictures are kept.
         split_counts: Pixels of the whole split; None: those of the samples are counted.
+
+    Raises:
+        DataError: If the files cannot be written, or an image has not the declared bands.
     """
     sheet = contact_sheet(subject, samples, split_counts)
-    output.mkdir(parents=True, exist_ok=True)
     png = io.BytesIO()
     with warnings.catch_warnings():
         # matplotlib's font lacks many scripts; the page shows such names
         warnings.filterwarnings("ignore", "Glyph", UserWarning)
         sheet_figure(sheet).savefig(png, format="png", dpi=DPI)
-    _replace(output / PNG_NAME, png.getvalue())
-    _replace(output / PAGE_NAME, page(sheet).encode())
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        _replace(output / PNG_NAME, png.getvalue())
+        _replace(output / PAGE_NAME, page(sheet).encode())
+    except OSError as error:
+        raise DataError(
+            f"cannot write into {output}: {error.strerror}; name another folder"
+        ) from error
     return output / PAGE_NAME
 
 

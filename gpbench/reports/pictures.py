@@ -104,15 +104,22 @@ def hatching(height: int, width: int) -> Pixels:
 
 
 def stretched(band: NDArray[Any]) -> Stretched:
-    """Return a band (H, W) in 8 bits: as it is, or its 2nd to 98th percentile from 0 to 255."""
+    """Return a band (H, W) in 8 bits: as it is, or its 2nd to 98th percentile from 0 to 255.
+
+    What is NaN is black.
+    """
     if band.dtype == np.uint8:
         return Stretched(band, "")
     step = int(np.ceil(np.sqrt(band.size / SAMPLED_PX)))
-    low, high = np.percentile(band[::step, ::step], STRETCH)
-    scaled = (band.astype(np.float32) - np.float32(low)) * np.float32(255 / max(high - low, 1e-9))
-    return Stretched(
-        scaled.clip(0, 255).round().astype(np.uint8), f"{_number(low)} to {_number(high)}"
-    )
+    sampled = band[::step, ::step]
+    numbers = sampled[np.isfinite(sampled)]
+    if not numbers.size:
+        return Stretched(np.zeros(band.shape, dtype=np.uint8), "no number")
+    low, high = np.percentile(numbers, STRETCH)
+    cut = band.astype(np.float32).clip(np.float32(low), np.float32(high))
+    scaled = (cut - np.float32(low)) * np.float32(255 / max(high - low, 1e-9))
+    shown = np.nan_to_num(scaled).clip(0, 255).round().astype(np.uint8)
+    return Stretched(shown, f"{_number(low)} to {_number(high)}")
 
 
 def _number(value: float) -> str:

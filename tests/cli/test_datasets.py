@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from gpbench.core.errors import DataError
 from gpbench.data.tile_store import TileStore
 from gpbench_datasets.isaid import PLUGIN as ISAID
 from tests.cli.conftest import Command, Said
@@ -119,7 +120,7 @@ def test_allow_partial_is_not_offered_where_it_was_given(
     (isaid / "val/images/P0003_instance_color_RGB.png").unlink()
     said = prepared(gpbench, work, "isaid", "--root", isaid, "--allow-partial")
     assert said.code == 2
-    for text in ("#010203", "P0003.png has no label", "the test split is empty"):
+    for text in ("#010203", "P0003.png has no label"):
         assert text in said.err
     assert "the card says" not in said.err
     assert "--allow-partial" not in said.err
@@ -147,6 +148,23 @@ def test_interrupted_prepare_continues(
     assert read == ["P0000", "P0001", "P0002", "P0002", "P0003"]
 
 
+def test_run_that_is_interrupted_while_it_prepares_says_how_to_continue(
+    gpbench: Command, isaid: Path, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_root: Path, _ref: Any) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(ISAID, "read", interrupted)
+    command = (
+        *("run", "-s", "scratch", "-d", "isaid", "-b", "test_convnext3", "--recipe", "demo"),
+        *("--data-root", f"isaid={isaid}", "--allow-partial", "--force", "-y"),
+        *("--workdir", str(work)),
+    )
+    said = gpbench(*command)
+    assert (said.code, said.out) == (130, "")
+    assert said.err.endswith(f"Continue with: gpbench {' '.join(command)}\n")
+
+
 @pytest.mark.slow
 def test_run_finds_what_was_prepared(gpbench: Command, work: Path) -> None:
     store = Path(prepared(gpbench, work, "demo-mfnet").document["store"])
@@ -157,6 +175,15 @@ def test_run_finds_what_was_prepared(gpbench: Command, work: Path) -> None:
     )
     assert said.code == 0, said.err
     assert [each for each in (work / "data").iterdir() if each.is_dir()] == [store]
+
+
+def test_finished_store_is_verified_where_nothing_can_be_written(
+    gpbench: Command, work: Path
+) -> None:
+    assert prepared(gpbench, work, "demo-mfnet").code == 0
+    os.utime(work, (1, 1))
+    assert prepared(gpbench, work, "demo-mfnet").document["was_there"] is True
+    assert work.stat().st_mtime == 1
 
 
 # --- where the files are ---
@@ -236,13 +263,13 @@ def test_check_says_what_allow_partial_accepts(gpbench: Command, isaid: Path) ->
     assert detail.startswith("accepted by --allow-partial:\nthe train split has 3 images;")
 
 
-def test_empty_split_is_not_accepted(gpbench: Command, tmp_path: Path) -> None:
-    image(tmp_path, "train", "P0000")
+def test_empty_training_split_is_not_accepted(gpbench: Command, tmp_path: Path) -> None:
+    image(tmp_path, "val", "P0003")
     said = gpbench(
         "datasets", "check", "isaid", "--root", tmp_path, "--allow-partial", "--format", "json"
     )
     assert said.code == 2
-    assert checks(said)["count"] == (False, "the test split is empty")
+    assert checks(said)["count"] == (False, "the train split is empty")
 
 
 def test_where_nothing_lies_only_the_layout_was_checked(gpbench: Command, tmp_path: Path) -> None:
@@ -267,6 +294,20 @@ def test_number_of_processes_changes_nothing(gpbench: Command, isaid: Path) -> N
     image(isaid, "train", "P0001", NO_CLASS)
     arguments = ("datasets", "check", "isaid", "--root", isaid, "--format", "json")
     assert gpbench(*arguments, "-j", "1").document == gpbench(*arguments, "-j", "2").document
+
+
+@pytest.mark.parametrize("method", ["layout", "problems", "images"])
+def test_file_that_spoils_the_whole_listing_is_a_row_of_its_kind(
+    method: str, gpbench: Command, isaid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_arguments: object) -> None:
+        raise DataError("train.txt cannot be read", "names")
+
+    monkeypatch.setattr(ISAID, method, broken)
+    said = gpbench("datasets", "check", "isaid", "--root", isaid, "--format", "json")
+    assert said.code == 2
+    ok, detail = checks(said)["names"]
+    assert (ok, detail.splitlines()[0]) == (False, "train.txt cannot be read")
 
 
 # --- preview ---
@@ -294,6 +335,15 @@ def test_preview_counts_the_whole_split_where_it_is_prepared(
     html = (tmp_path / "out" / "index.html").read_text()
     assert "the whole train split (3 images)" in html
     assert "1 of 3 in the train split" in html
+
+
+def test_preview_that_cannot_be_written_says_where(gpbench: Command, tmp_path: Path) -> None:
+    (tmp_path / "taken").touch()
+    said = gpbench("datasets", "preview", "demo-mfnet", "--output", tmp_path / "taken")
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        f"gpbench: cannot write into {tmp_path}/taken: File exists; name another folder\n"
+    )
 
 
 def test_images_are_spread_over_the_split(gpbench: Command, isaid: Path, work: Path) -> None:

@@ -188,6 +188,19 @@ def test_classes_on_one_side_only_are_remarked(gpbench: Command, tmp_path: Path)
     )
 
 
+def test_labels_that_may_be_counted_from_1_are_remarked(gpbench: Command, tmp_path: Path) -> None:
+    folder = written(tmp_path / "p", {"a": np.array([[1, 2, 3, 4]], np.uint8)})
+    command = ("score", folder, folder, "--dataset", selector(tmp_path))
+    said = gpbench(*command)
+    assert said.code == 0
+    assert said.err.endswith(
+        "the labels hold no pixel of class 0 'road': if they are counted from 1, and 0 means "
+        "ignored, --reduce-zero-label\n"
+    )
+    reduced = gpbench(*command, "--reduce-zero-label", "--one-based-predictions")
+    assert reduced.err == "the labels hold no pixel of: clutter\nnever predicted: clutter\n"
+
+
 def test_all_that_is_wrong_is_said_at_once(gpbench: Command, tmp_path: Path) -> None:
     label = np.zeros((4, 4), np.uint8)
     wrong = label.copy()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gpbench.config import config_folder, load_experiment, load_recipe
+from gpbench.config import config_folder, data_roots, load_experiment, load_recipe
 from gpbench.core.errors import ConfigError, GpbenchError, UnknownNameError
 from gpbench.core.plan import Experiment, SourceChoice
 from tests.plugins import CARDS, dataset, install, strategy
@@ -138,6 +138,17 @@ def test_data_roots_flag_over_variable_over_file(tmp_path: Path) -> None:
     assert roots["demo-mfnet"] == str(tmp_path / "data" / "demo-mfnet")
     assert roots["demo-potsdam"] == str(tmp_path / "c")
     assert roots["demo-pst900"] == str(tmp_path / "data" / "demo-pst900")
+
+
+def test_unreadable_folder_of_the_variable_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refused)
+    with pytest.raises(ConfigError, match=f"^GPBENCH_DATA names the folder {tmp_path}, .* denied"):
+        data_roots({}, {"GPBENCH_DATA": str(tmp_path)})
 
 
 def test_folder_dataset_has_a_data_root_by_the_name_of_its_card(tmp_path: Path) -> None:
@@ -355,6 +366,18 @@ def test_config_that_comes_with_gpbench_loads(name: str) -> None:
     experiment = load(config_folder() / f"{name}.yaml")
     assert experiment.name == name
     assert experiment.recipe == load_recipe("demo")
+
+
+def test_paper_is_the_grid_of_the_paper() -> None:
+    """literature.md 1.2: two backbones, four targets, ImageNet-1K, 300 epochs; four baselines."""
+    names = frozenset({"convnext_tiny", "swin_tiny_patch4_window7_224"})
+    paper = load_experiment(config_folder() / "paper.yaml", {}, {}, names)
+    inflations = (f"imagenet[inflate={way}]" for way in ("mean", "zero", "random"))
+    assert paper.arms == ("imagenet", *inflations, "generalised")
+    assert set(paper.backbones) == names
+    assert {str(each) for each in paper.datasets} == {"isaid", "mfnet", "pst900", "potsdam"}
+    assert paper.sources == (SourceChoice("imagenet-1k", "labelled"),)
+    assert paper.recipe == load_recipe("paper")
 
 
 def test_ablation_turns_each_switch_of_generalised_once() -> None:

@@ -58,6 +58,38 @@ def test_names_twice_are_said_once_where_the_dataset_says_so_itself(
     assert ours == Problem("names", "image 'a' is listed 2 times: in train and val")
 
 
+def test_names_twice_are_said_where_the_dataset_says_only_other_things_of_names(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    contents = {**held.contents, "val": {"a": held.contents["train"]["a"]}}
+    ours = Problem("names", "image 'a' is listed 2 times: in train and val")
+    dataset = Inspected(contents, known=(STRANGE,))
+    assert list_images(dataset, tmp_path).problems == (STRANGE, ours)
+
+
+def test_what_an_inspection_raises_is_one_problem_among_others(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    class Torn(Inspected):
+        def problems(self, root: Path) -> list[Problem]:
+            raise DataError(f"{root.name} holds two layouts", "names")
+
+    dataset = Torn({**held.contents, "test": {}})
+    assert list_images(dataset, tmp_path).problems == (
+        Problem("names", f"{tmp_path.name} holds two layouts"),
+        Problem("count", "the test split is empty"),
+    )
+
+
+def test_an_inspection_that_finds_no_dataset_says_so(held: HeldDataset, tmp_path: Path) -> None:
+    class Absent(Inspected):
+        def problems(self, root: Path) -> list[Problem]:
+            raise DatasetNotFoundError("held", root)
+
+    with pytest.raises(DatasetNotFoundError):
+        list_images(Absent(held.contents), tmp_path)
+
+
 def test_what_a_split_raises_is_one_problem_among_others(held: HeldDataset, tmp_path: Path) -> None:
     class Torn(HeldDataset):
         def images(self, root: Path, split: Split) -> list[ImageRef]:

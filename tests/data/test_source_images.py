@@ -136,6 +136,14 @@ def test_changing_a_batch_does_not_change_what_is_kept() -> None:
     np.testing.assert_array_equal(images.batch(np.array([0]), 16), kept)
 
 
+def test_changing_a_sources_array_does_not_change_what_is_kept() -> None:
+    source = held_source((25, 16))  # whose central square lies in it as it is needed
+    images = SourceImages(source, ROOT, "unlabelled")
+    before = images.batch(np.array([0]), 16)
+    np.asarray(source.pictures[0])[:] = 0
+    np.testing.assert_array_equal(images.batch(np.array([0]), 16), before)
+
+
 def test_batches_from_several_threads_are_those_of_one() -> None:
     source = held_source(*[(20 + i % 3, 24) for i in range(12)])
     alone = SourceImages(source, ROOT, "unlabelled", cache_bytes=0)

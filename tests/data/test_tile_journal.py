@@ -1,5 +1,6 @@
 """What a killed run noted and stored is used again; what it did not finish leaves no trace."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 from gpbench.data.band_statistics import image_moments
 from gpbench.data.tile_files import TileFiles
-from gpbench.data.tile_index import StoredImage
+from gpbench.data.tile_index import StoredImage, TileIndex
 from gpbench.data.tile_journal import JOURNAL, Journal, PartialStore
 from gpbench.data.tile_reading import Stored
 from tests.data.held import content
@@ -152,6 +153,48 @@ def test_killed_while_images_were_moved_together_the_rest_is_still_found(
         partial.resume(journal.rows(), journal)
     assert [row.origin for row in resumed(partial)] == ["a", "c"]
     assert stored_bytes(partial) == joined(content(1, 4, 4), content(3, 4, 4))
+
+
+def test_of_two_lines_on_one_place_one_counts_and_what_lies_behind_stays(
+    partial: PartialStore,
+) -> None:
+    a = put(partial, "a", 1)
+    c = put(partial, "c", 3)
+    note(partial, a, replace(a, origin="b"), c)
+    found = resumed(partial)
+    assert [(row.origin, row.image.offset_px) for row in found] == [("a", 0), ("c", 16)]
+    assert stored_bytes(partial) == joined(content(1, 4, 4), content(3, 4, 4))
+
+
+def test_a_line_that_points_into_another_image_does_not_count(partial: PartialStore) -> None:
+    image, label = np.zeros((4, 4, 3), np.uint8), np.zeros((4, 4), np.uint8)
+    with TileFiles(partial.files) as files:
+        files.put(image, label)
+        _, *hashes = files.put(image, label)
+    part = StoredImage(0, "train", "p", "s", (), 4, 4, 8, (16,), *hashes)
+    first = Stored(replace(part, offset_px=0), "first", "|u1", None)
+    last = put(partial, "last", 3)
+    note(partial, first, Stored(part, "between", "|u1", None), last)
+    assert [row.origin for row in resumed(partial)] == ["first", "last"]
+    assert stored_bytes(partial) == joined((image, label), content(3, 4, 4))
+
+
+def test_all_is_on_the_disk_before_the_store_is_in_place(
+    partial: PartialStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(partial, "a", 1)
+    index = TileIndex(("red",), ("road",), "|u1", (0.0,), (0.0,), ())
+    synced: list[tuple[Path, bool]] = []
+
+    def fsync(file: int) -> None:
+        path = Path(f"/proc/self/fd/{file}").readlink()
+        synced.append((path.relative_to(tmp_path), (tmp_path / "s").exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    partial.finish(index)
+    files = Path(".s.partial/store")
+    before = [files / name for name in ("images.bin", "labels.bin", "index.json")] + [files]
+    assert synced == [*((path, False) for path in before), (Path(), True)]
 
 
 def test_moments_come_back_with_the_row(partial: PartialStore) -> None:

@@ -1,5 +1,6 @@
 """Images are read by several processes as by one, and a run that is killed can be continued."""
 
+import errno
 import multiprocessing
 import os
 import pickle
@@ -29,13 +30,15 @@ from gpbench.data.tile_writer import write_store
 from tests.data.held import PictureFolder
 
 folder = PictureFolder(Path(sys.argv[1]))
+
+def wait(done, _all):
+    if done == int(sys.argv[4]):
+        print(done, flush=True)
+        sys.stdin.read()
+
 write_store(
-    Path(sys.argv[2]),
-    folder.dataset,
-    folder.root,
-    lambda done, _all: print(done, flush=True),
-    selector=folder.selector,
-    jobs=int(sys.argv[3]),
+    Path(sys.argv[2]), folder.dataset, folder.root, wait,
+    selector=folder.selector, jobs=int(sys.argv[3]),
 )
 """
 
@@ -54,7 +57,10 @@ def undisturbed(folder: PictureFolder, tmp_path_factory: pytest.TempPathFactory)
 
 
 def continued(place: Path, folder: PictureFolder, jobs: int = 1) -> tuple[TileStore, int]:
-    """Return the store that one more call leaves, and how many images it found stored."""
+    """Return the store that one more call leaves, and the first number of images it says.
+
+    So many it found stored; 1 may also be the first that it read.
+    """
     seen: list[int] = []
     write_store(
         place,
@@ -67,28 +73,28 @@ def continued(place: Path, folder: PictureFolder, jobs: int = 1) -> tuple[TileSt
     assert sorted(path.name for path in place.parent.iterdir()) == [".s.lock", "s"]
     store = TileStore.open(place)
     store.verify_content()
-    return store, seen[0] if seen else N_IMAGES
+    return store, seen[0]
 
 
 class Running:
-    """A process that writes a store, in a process group of its own."""
+    """A process that writes a store until so many images are done, and waits there.
 
-    def __init__(self, folder: PictureFolder, place: Path, jobs: int) -> None:
+    It has a process group of its own.
+    """
+
+    def __init__(self, folder: PictureFolder, place: Path, jobs: int, images: int) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", WRITE, str(folder.root), str(place), str(jobs)],
+            [sys.executable, "-c", WRITE, *map(str, (folder.root, place, jobs, images))],
             cwd=CHECKOUT,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
 
-    def wait_for(self, images: int) -> None:
-        """Return once so many images are done."""
         assert self.process.stdout
-        for line in self.process.stdout:
-            if int(line) >= images:
-                return
+        assert self.process.stdout.readline() == f"{images}\n"
 
     def signal_all(self, number: int) -> None:
         os.killpg(self.process.pid, number)
@@ -156,23 +162,21 @@ def test_two_processes_make_the_store_that_one_makes(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
-def test_a_run_killed_at_any_moment_is_continued_to_the_same_store(
+def test_a_run_killed_after_any_image_is_continued_to_the_same_store(
     folder: PictureFolder, undisturbed: TileStore, tmp_path: Path, jobs: int
 ) -> None:
     seed = random.SystemRandom().randrange(10**6)
     print(f"{seed = }")  # noqa: T201  pytest shows it where the test fails
-    moments = random.Random(seed)
+    moments = sorted(random.Random(seed).sample(range(2, N_IMAGES), 2))
     killed = []
-    for _ in range(2):
-        running = Running(folder, tmp_path / "s", jobs)
+    for images in moments:
+        running = Running(folder, tmp_path / "s", jobs, images)
         killed.append(running)
-        running.wait_for(moments.randrange(1, N_IMAGES // 2))
-        time.sleep(moments.uniform(0, 0.02))
         running.process.kill()  # its workers are not: they are to notice
         running.process.wait()
     store, found = continued(tmp_path / "s", folder, jobs)
     assert store.content_hash == undisturbed.content_hash
-    assert found > 0
+    assert found == moments[1]
     for running in killed:
         running.end()
 
@@ -181,15 +185,14 @@ def test_a_run_killed_at_any_moment_is_continued_to_the_same_store(
 def test_ctrl_c_ends_all_processes_keeps_what_was_done_and_is_said_once(
     folder: PictureFolder, undisturbed: TileStore, tmp_path: Path
 ) -> None:
-    running = Running(folder, tmp_path / "s", jobs=2)
-    running.wait_for(5)
+    running = Running(folder, tmp_path / "s", jobs=2, images=5)
     running.signal_all(signal.SIGINT)
     said = running.end()
     assert running.process.returncode == -signal.SIGINT
     assert said.count("Traceback") == 1
     assert (tmp_path / ".s.partial").is_dir()
     store, found = continued(tmp_path / "s", folder)
-    assert found >= 5
+    assert found == 5
     assert store.content_hash == undisturbed.content_hash
 
 
@@ -197,11 +200,15 @@ def test_ctrl_c_ends_all_processes_keeps_what_was_done_and_is_said_once(
 def test_a_worker_that_dies_is_an_error_and_what_was_stored_is_kept(
     folder: PictureFolder, undisturbed: TileStore, tmp_path: Path
 ) -> None:
+    noted: list[int] = []
+
     def kill_a_worker(done: int, _all: int) -> None:
-        if done == 1:
+        noted.append(done)
+        if done == 2:
             os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
 
-    with pytest.raises(DataError, match=r"pictures: a process that reads images died, at one of t"):
+    said = "pictures: a process that reads images died, at one of t.*--jobs 1.*next run continues"
+    with pytest.raises(DataError, match=said):
         write_store(
             tmp_path / "s",
             folder.dataset,
@@ -211,8 +218,30 @@ def test_a_worker_that_dies_is_an_error_and_what_was_stored_is_kept(
             jobs=2,
         )
     store, found = continued(tmp_path / "s", folder)
-    assert found > 0
+    assert found == noted[-1]
     assert store.content_hash == undisturbed.content_hash
+
+
+def test_nothing_is_said_to_be_kept_where_nothing_is_written(
+    folder: PictureFolder,
+) -> None:
+    images = list_images(folder.dataset, folder.root).images
+    said = [str(tile_workers._died("P", [images], kept=kept)) for kept in (True, False)]
+    assert ["are kept" in text for text in said] == [True, False]
+
+
+@pytest.mark.parametrize("what", ["Event", "Process"])
+def test_processes_that_cannot_be_started_are_an_error_with_its_mend(
+    folder: PictureFolder, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tile_workers._SPAWN, what, refuse)
+    readers = Readers(folder.dataset, folder.root, folder.selector, jobs=2)
+    said = "pictures: 2 processes that read images cannot be started: .*No space.*--jobs 1"
+    with pytest.raises(DataError, match=said):
+        list(readers.read(list_images(folder.dataset, folder.root).images, files=None))
 
 
 @pytest.mark.slow

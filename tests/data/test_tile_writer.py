@@ -1,9 +1,11 @@
 """A store is written whole or not at all, and every mistake of a dataset is named."""
 
+import errno
 import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from gpbench.api import Image, Label
 from gpbench.core.dataset import ImageRef, Split
 from gpbench.core.errors import ConfigError, ContractError, DataError, DatasetNotFoundError
 from gpbench.core.problems import DataProblemsError, Problem
+from gpbench.data import tile_writer
 from gpbench.data.tile_check import dataset_problems
 from gpbench.data.tile_journal import PartialStore
 from gpbench.data.tile_store import TileStore, write_store
@@ -114,9 +117,16 @@ def test_what_a_killed_process_left_does_not_get_into_the_next_store(
     TileStore.open(tmp_path / "s").verify_content()
 
 
-def test_a_second_writer_of_a_store_waits_for_the_first_and_uses_its_work(
-    held: HeldDataset, tmp_path: Path
+def test_a_second_writer_of_a_store_says_so_waits_for_the_first_and_uses_its_work(
+    held: HeldDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    waits, said = threading.Event(), []
+
+    def warn(text: str, *values: object) -> None:
+        said.append(text % values)
+        waits.set()
+
+    monkeypatch.setattr(tile_writer.log, "warning", warn)
     second_done: list[int] = []
 
     def write_as_second() -> None:
@@ -127,13 +137,13 @@ def test_a_second_writer_of_a_store_waits_for_the_first_and_uses_its_work(
     def start_second(done: int, _all: int) -> None:
         if done == 1:
             second.start()
-            second.join(timeout=0.3)
-            assert second.is_alive()
+            assert waits.wait(timeout=10)
 
     write_store(tmp_path / "s", held, tmp_path, start_second)
     second.join(timeout=10)
     assert not second.is_alive()
     assert second_done == []
+    assert said == [f"waiting for another process that prepares {tmp_path / 's'}"]
     TileStore.open(tmp_path / "s").verify_content()
 
 
@@ -163,10 +173,14 @@ def test_what_was_stored_is_kept_where_the_disk_fails(
 
 
 def refused(dataset: HeldDataset, folder: Path) -> tuple[Problem, ...]:
-    """Return the problems for which a dataset is not written, which leaves nothing behind."""
+    """Return the problems for which a dataset is not written.
+
+    It leaves what it stored where files could not be read and no more is wrong, else nothing.
+    """
     with pytest.raises(DataProblemsError) as caught:
         write_store(folder / "s", dataset, folder)
-    assert left_behind(folder) == []
+    unreadable = {problem.kind for problem in caught.value.problems} == {"unreadable"}
+    assert left_behind(folder) == ([".s.partial"] if unreadable else [])
     assert caught.value.dataset == "Held"
     assert list(caught.value.problems) == dataset_problems(dataset, folder)
     return caught.value.problems
@@ -352,4 +366,75 @@ def test_a_bug_of_a_dataset_is_its_own_and_names_the_image(
     cause = caught.value.__cause__
     assert cause is not None
     assert isinstance(cause.__cause__, ZeroDivisionError)
-    assert left_behind(tmp_path) == []
+    assert left_behind(tmp_path) == [".s.partial"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "error"),
+    [(OSError("a moment"), DataProblemsError), (ZeroDivisionError(), ContractError)],
+)
+def test_what_was_stored_before_a_file_or_the_dataset_failed_is_not_read_again(
+    held: HeldDataset, tmp_path: Path, failure: Exception, error: type[Exception]
+) -> None:
+    write_store(tmp_path / "undisturbed", held, tmp_path)
+    good = held.contents["val"]["c"]
+    held.contents["val"]["c"] = failure
+    with pytest.raises(error):
+        write_store(tmp_path / "s", held, tmp_path)
+    held.contents["val"]["c"] = good
+    dataset = Counting(held.contents)
+    write_store(tmp_path / "s", dataset, tmp_path)
+    assert "c" in dataset.reads
+    assert not {"a", "b"} & set(dataset.reads)
+    hashes = [TileStore.open(tmp_path / name).content_hash for name in ("s", "undisturbed")]
+    assert hashes[0] == hashes[1]
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        ((None, None), "NoneType and NoneType; arrays are promised"),
+        (([[1]], np.zeros((1, 1), np.uint8)), "list and ndarray; arrays are promised"),
+        ((np.zeros((1, 1, 3), np.uint8), [[0]]), "ndarray and list; arrays are promised"),
+    ],
+)
+def test_a_dataset_that_returns_no_arrays_breaks_its_contract(
+    held: HeldDataset, tmp_path: Path, returned: tuple[Any, Any], said: str
+) -> None:
+    held.contents["train"]["b"] = returned
+    with pytest.raises(ContractError, match=f"reading train image 'b' returned {said}"):
+        write_store(tmp_path / "s", held, tmp_path)
+
+
+def test_what_a_run_left_that_was_killed_with_its_store_in_place_is_removed(
+    held: HeldDataset, tmp_path: Path
+) -> None:
+    write_store(tmp_path / "s", held, tmp_path)
+    (tmp_path / ".s.partial").mkdir()
+    (tmp_path / ".s.partial" / "journal.jsonl").write_text("\n")
+    write_store(tmp_path / "s", held, tmp_path)
+    assert left_behind(tmp_path) == ["s"]
+
+
+@pytest.mark.parametrize("call", range(1, 16))
+def test_a_disk_that_is_full_at_any_moment_is_continued_to_the_same_store(
+    held: HeldDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: int
+) -> None:
+    allocate, calls = os.posix_fallocate, iter(range(1, 16))
+
+    def full(file: int, at: int, length: int) -> None:
+        if next(calls) == call:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        allocate(file, at, length)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "posix_fallocate", full)
+        with pytest.raises(DataError, match=r"No space left.*kept in .*/\.s\.partial"):
+            write_store(tmp_path / "s", held, tmp_path)
+    dataset = Counting(held.contents)
+    write_store(tmp_path / "s", dataset, tmp_path)
+    assert dataset.reads == ["a", "b", "c", "d", "e"][(call - 1) // 3 :]
+    write_store(tmp_path / "undisturbed", held, tmp_path)
+    stores = [TileStore.open(tmp_path / name) for name in ("s", "undisturbed")]
+    stores[0].verify_content()
+    assert stores[0].content_hash == stores[1].content_hash

@@ -275,7 +275,9 @@ def test_channel_that_a_file_lacks_names_the_file(root: Path) -> None:
 def test_label_of_another_size_names_both_files(root: Path) -> None:
     save_label(root, "a_1", np.zeros((16, 12)))
     text = refusal(made(root), root, "a_1", "size")
-    assert re.search(r"masks/a_1\.png is 12 x 16 pixels, and .*a_1\.png 16 x 12", text)
+    assert re.search(
+        r"masks/a_1\.png is 16 x 12 pixels \(height x width\), and .*a_1\.png 12 x 16", text
+    )
 
 
 def test_files_of_two_sizes_name_both(root: Path) -> None:
@@ -288,7 +290,9 @@ def test_files_of_two_sizes_name_both(root: Path) -> None:
         splits={"train": {"list": "train.txt"}, "test": {"list": "train.txt"}},
     )
     text = refusal(dataset, root, "a_1", "size")
-    assert re.search(r"images/a_1_t\.png is 8 x 6 pixels, and .*a_1\.png 16 x 12", text)
+    assert re.search(
+        r"images/a_1_t\.png is 6 x 8 pixels \(height x width\), and .*a_1\.png 12 x 16", text
+    )
 
 
 def test_pixels_that_are_no_numbers_name_the_file(root: Path) -> None:
@@ -371,6 +375,32 @@ def test_numbers_of_images_are_compared_with_the_card(root: Path) -> None:
     assert problem == Problem("count", "the test split has 2 images; the card says 1,200")
 
 
+def test_more_images_than_the_card_says_are_no_part_of_the_dataset(root: Path) -> None:
+    problem = only_problem(made(root, counts={"train": 1}), root)
+    assert problem == Problem("names", "2 images in the train split, more than the card's 1")
+
+
+def test_table_that_is_named_as_the_list_is_a_problem(root: Path) -> None:
+    line = "a_1,a_2," * 100
+    (root / "train.txt").write_text(f"a_1\n{line}\n")
+    dataset = made(root)
+    problem = only_problem(dataset, root)
+    assert problem == Problem(
+        "names",
+        f"image '{line[:60]}...' of the train split cannot be looked for: File name too long; "
+        "a list holds one name a line",
+    )
+    assert names(dataset, root, "train") == ["a_1"]
+
+
+def test_image_that_cannot_be_looked_for_is_unreadable(root: Path) -> None:
+    (root / "images/a_1.png").unlink()
+    (root / "images/a_1.png").symlink_to("a_1.png")
+    problem = only_problem(made(root), root)
+    assert problem.kind == "unreadable"
+    assert "image 'a_1' of the train split cannot be looked for: Too many levels" in problem.text
+
+
 def test_list_that_is_no_text_is_named(root: Path) -> None:
     (root / "train.txt").write_bytes(b"\xff\xfe\x00a")
     with pytest.raises(DataError, match=r"train\.txt cannot be read as text") as caught:
@@ -420,7 +450,7 @@ def test_identity_is_the_content_and_not_the_place_of_the_card(root: Path) -> No
 @pytest.mark.parametrize(
     ("changes", "counts"),
     [
-        ({"labels": {**CARD["labels"], "ignore": [1]}}, True),
+        ({"labels": {**CARD["labels"], "ignore": [9]}}, True),
         ({"images": {"pattern": "images/{name}.png", "channels": [2, 1, 0]}}, True),
         ({"classes": ["tree", "background"]}, True),
         ({"splits": {**CARD["splits"], "test": {"glob": "b_1"}}}, True),

@@ -144,7 +144,13 @@ def test_shards_without_train_in_their_names_are_read_in_train(tmp_path: Path) -
 def test_validation_and_the_dogs_of_task_3_are_left_alone(tmp_path: Path) -> None:
     imagenet_split_tar(tmp_path)
     (tmp_path / "train.tar").rename(tmp_path / "train_latest.tar")
-    for name in ("train_val.tar", "ILSVRC2012_img_train_t3.tar", "._train.tar", "x.tar"):
+    for name in (
+        "train_val.tar",
+        "ILSVRC_trainval.tar",
+        "ILSVRC2012_img_train_t3.tar",
+        "._train.tar",
+        "x.tar",
+    ):
         write_files(tmp_path, {name: b"not read"})
     assert len(PLUGIN.images(tmp_path, "labelled")) == 20
 
@@ -309,6 +315,21 @@ def test_tars_that_are_unpacked_in_part_are_refused(tmp_path: Path) -> None:
     assert len(told(tmp_path)) == 4
 
 
+@pytest.mark.parametrize("other", ["val", "ILSVRC/Data/CLS-LOC/Validation", "test"])
+@pytest.mark.parametrize("inner", [False, True], ids=["images", "tars"])
+def test_tar_with_validation_images_is_refused(
+    tmp_path: Path,
+    other: str,
+    inner: bool,  # noqa: FBT001  parametrised
+) -> None:
+    name, data = f"{other}/{FIRST}/{FIRST}_val.JPEG", picture(0, "v")
+    if inner:
+        name, data = f"{other}/{FIRST}.tar", tar_bytes({"a.JPEG": data})
+    write_files(tmp_path, {"train.tar": tar_bytes(two_classes() | {name: data})})
+    with pytest.raises(DataError, match=rf"train\.tar holds '{name}' in .* are not trained on"):
+        told(tmp_path)
+
+
 def test_image_that_is_there_twice_is_named(tmp_path: Path) -> None:
     imagenet_shards(tmp_path)
     shutil.copy(tmp_path / "imagenet1k-train-0001.tar", tmp_path / "train-copy.tar")
@@ -349,8 +370,8 @@ def test_archives_that_cannot_be_read_in_place_come_with_the_command(tmp_path: P
     write_files(tmp_path, {"ILSVRC2012_img_train.tar.gz": b"", "ILSVRC/kaggle.zip": b""})
     with pytest.raises(DatasetNotFoundError) as caught:
         told(tmp_path)
-    assert f"gunzip '{tmp_path}/ILSVRC2012_img_train.tar.gz'" in str(caught.value)
-    assert f"unzip -n '{tmp_path}/ILSVRC/kaggle.zip' -d '{tmp_path}/ILSVRC'" in str(caught.value)
+    assert f"gunzip {tmp_path}/ILSVRC2012_img_train.tar.gz" in str(caught.value)
+    assert f"unzip -n {tmp_path}/ILSVRC/kaggle.zip -d {tmp_path}/ILSVRC" in str(caught.value)
 
 
 # --- listing tars once ---

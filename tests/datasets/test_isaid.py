@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gpbench.api import DataError, DatasetNotFoundError, Problem
-from gpbench_datasets.isaid import CARD, PLUGIN
+from gpbench_datasets.isaid import CARD, PLUGIN, Patches
 from tests.datasets.miniatures.blocks import Picture
 from tests.datasets.miniatures.isaid import SIZES, isaid_devkit, isaid_mmseg, pictures
 
@@ -271,6 +271,39 @@ def test_label_patch_with_an_id_that_is_no_class_is_named(patches: Path) -> None
         PLUGIN.read(patches, PLUGIN.images(patches, "train")[0])
 
 
+@pytest.mark.parametrize("name", ["P0000", "P0001"])
+def test_background_that_is_marked_as_padding_is_refused(patches: Path, name: str) -> None:
+    """Methods that score the 15 kinds of objects only write 255 for background."""
+    for path in (patches / "ann_dir/train").glob(f"{name}_*"):
+        ids = np.array(Image.open(path))
+        ids[ids == 0] = 255
+        Image.fromarray(ids).save(path)
+    (ref,) = [ref for ref in PLUGIN.images(patches, "train") if ref.name == name]
+    row, column = np.argwhere(TRUTH[name][1] == 0)[0]
+    with pytest.raises(
+        DataError,
+        match=rf"ann_dir/train/{name}_.* holds 255 at row {row}, column {column} .* no padding",
+    ) as caught:
+        PLUGIN.read(patches, ref)
+    assert caught.value.kind == "label"
+    edges = re.search(rf"{name}_(\d+)_(\d+)_(\d+)_(\d+)_instance", str(caught.value))
+    assert edges
+    y0, y1, x0, x1 = map(int, edges.groups())
+    assert y0 <= row < y1
+    assert x0 <= column < x1
+
+
+def test_patches_are_counted(patches: Path) -> None:
+    texts = [problem.text for problem in PLUGIN.problems(patches) if problem.kind == "count"]
+    number = len(list((patches / "img_dir/train").iterdir()))
+    assert f"the train split has {number} patches; the card says 33,978" in texts
+    assert Patches({"train": number}).listing(patches).problems == []
+    for said in (number - 1, number + 1):
+        assert Patches({"train": said}).listing(patches).problems == [
+            Problem("count", f"the train split has {number} patches; the card says {said}")
+        ]
+
+
 def test_part_that_the_converter_lost_is_named(patches: Path) -> None:
     for kind in ("img_dir", "ann_dir"):
         for path in list((patches / kind / "train").glob("P0001_*")):
@@ -290,6 +323,7 @@ def test_part_that_the_converter_lost_is_named(patches: Path) -> None:
 def test_card_has_16_classes_and_the_counts_of_the_official_split() -> None:
     assert len(CARD.classes) == 16
     assert CARD.counts == {"train": (1411,), "test": (458,)}
+    assert CARD.patches == {"train": 33978, "test": 11644}
     assert (PLUGIN.protocol.name, PLUGIN.protocol.excluded) == ("patches-896", ())
 
 

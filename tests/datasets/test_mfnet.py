@@ -181,6 +181,14 @@ def test_list_that_is_absent_is_missing(root: Path) -> None:
     assert "val.txt cannot be read: No such file" in problem.text
 
 
+def test_list_that_cannot_be_read_is_not_missing(root: Path) -> None:
+    (root / "val.txt").unlink()
+    (root / "val.txt").mkdir()
+    problem = only_problem(root)
+    assert problem.kind == "unreadable"
+    assert "val.txt cannot be read: Is a directory" in problem.text
+
+
 def test_numbers_of_images_are_compared_with_the_card(root: Path) -> None:
     texts = [problem.text for problem in PLUGIN.problems(root) if problem.kind == "count"]
     assert "the train split has 2 images; the card says 784" in texts

@@ -80,11 +80,71 @@ def test_tars_hold_the_same_images_as_folders(
         np.testing.assert_array_equal(PLUGIN.read(unpacked, one), PLUGIN.read(root, other))
 
 
-def test_without_a_test_set_all_images_are_unlabelled(tmp_path: Path) -> None:
-    million_aid(tmp_path)
-    shutil.rmtree(tmp_path / "test")
-    assert len(told(tmp_path)) == 12
+def test_without_splits_all_images_are_unlabelled(tmp_path: Path) -> None:
+    write_files(tmp_path, {"1.jpg": picture(0, "1"), "a/test_2.jpg": b"", "train_3.jpg": b""})
+    assert [name for name, _ in told(tmp_path)] == ["1.jpg", "a/test_2.jpg", "train_3.jpg"]
     assert PLUGIN.read(tmp_path, PLUGIN.images(tmp_path, "unlabelled")[0]).shape[2] == 3
+
+
+@pytest.mark.parametrize("folder", ["train", "Train", "TRAINING", "Million-AID/Train", "a/tests"])
+def test_images_of_other_splits_are_not_the_unlabelled_ones(tmp_path: Path, folder: str) -> None:
+    write_files(tmp_path, {f"{folder}/1.jpg": b"", "2.jpg": b""})
+    with pytest.raises(DatasetNotFoundError, match=r"test/\*\.jpg \(the role unlabelled\)"):
+        told(tmp_path)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["folders", "tars"])
+def test_splits_may_be_written_in_capitals(
+    tmp_path: Path,
+    packed: bool,  # noqa: FBT001  parametrised
+) -> None:
+    plain, capitals = million_aid(tmp_path / "plain"), tmp_path / "capitals"
+    for split in ("Test", "Train"):
+        images = {
+            name.replace(split.lower(), split, 1): data
+            for name, data in million_aid_images().items()
+            if name.startswith(split.lower())
+        }
+        write_files(capitals, {f"{split}.tar": tar_bytes(images)} if packed else images)
+    for role in PLUGIN.info.roles:
+        assert told(capitals, role) == told(plain, role)
+
+
+def test_split_that_is_there_twice_is_named(tmp_path: Path) -> None:
+    write_files(tmp_path, {"test/1.jpg": b"", "Test/2.jpg": b""})
+    if len(list(tmp_path.iterdir())) < 2:
+        pytest.skip("test and Test are one folder on this file system")
+    with pytest.raises(DataError, match="holds both Test and test"):
+        told(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "archive",
+    ["test/001.tar", "test/001.zip", "test2.tar", "Test2.zip.001", "test/001.tar.gzaa"],
+)
+@pytest.mark.parametrize("images", ["test/000/1.jpg", "test/1.jpg"])
+def test_split_that_is_unpacked_in_part_is_refused(
+    tmp_path: Path, archive: str, images: str
+) -> None:
+    write_files(tmp_path, {images: b"", archive: b""})
+    with pytest.raises(DataError, match=rf"test is unpacked in part.* {archive.partition('.')[0]}"):
+        told(tmp_path)
+
+
+def test_tars_beside_parts_that_are_still_zips_are_refused(tmp_path: Path) -> None:
+    tar = tar_bytes({"1.jpg": b"1"})
+    notes = tar_bytes({"notes.txt": b""})
+    write_files(tmp_path, {"test/000.tar": tar, "test/000.tar.gzaa": b"", "test/notes.tar": notes})
+    assert len(told(tmp_path)) == 1
+    write_files(tmp_path, {"test/001.zip": b""})
+    with pytest.raises(DataError, match=r"came from 1 archives there, such as test/001: unpack"):
+        told(tmp_path)
+
+
+def test_archives_that_have_become_what_is_read_may_stay(tmp_path: Path) -> None:
+    names = ("test/000/1.jpg", "test/000.tar", "test/000.zip", "test.zip.001", "test.tar")
+    write_files(tmp_path, dict.fromkeys((*names, "train.zip", "train2.tar"), b""))
+    assert [name for name, _ in told(tmp_path)] == ["000/1.jpg"]
 
 
 def test_parts_of_the_test_set_are_not_passed_over_for_the_training_images(tmp_path: Path) -> None:
@@ -94,7 +154,8 @@ def test_parts_of_the_test_set_are_not_passed_over_for_the_training_images(tmp_p
     zipped = tmp_path / "test.zip"
     with pytest.raises(DatasetNotFoundError) as caught:
         told(tmp_path)
-    commands = f"cat '{zipped}'.* > '{zipped}' && unzip -n '{zipped}' -d '{tmp_path}'"
+    parts = f"{zipped}.001 {zipped}.002 {zipped}.003"
+    commands = f"cat {parts} > {zipped} && unzip -n {zipped} -d {tmp_path}"
     assert str(caught.value).endswith(commands)
 
 

@@ -17,7 +17,14 @@ from PIL import Image
 from gpbench.api import DataError, ImageRef
 from gpbench.readers.image import read_image
 from gpbench.readers.label import identified, read_label
-from gpbench_datasets._patches import Box, PatchLayout, first_gap, put_together, without_padding
+from gpbench_datasets._patches import (
+    Box,
+    PatchLayout,
+    false_padding,
+    first_gap,
+    put_together,
+    without_padding,
+)
 from tests.datasets.miniatures.cutting import cut, padded
 
 ROWS_FIRST = re.compile(
@@ -81,6 +88,7 @@ def test_what_isaids_converter_cuts_is_put_together_to_the_same_pixels_or_named(
             return
         whole = put_together(root, files, ROWS_FIRST, read_image)
         ids = put_together(root / "label", label_files, ROWS_FIRST, label_of)
+    assert false_padding(whole, ids, 255) is None
     whole, ids = without_padding(whole, ids, 255)
     np.testing.assert_array_equal(whole, image)
     np.testing.assert_array_equal(ids, label)
@@ -219,6 +227,25 @@ def test_padding_is_cut_off_at_the_right_and_bottom_only() -> None:
     image, rest = without_padding(np.zeros((6, 6, 3), np.uint8), label, 255)
     assert image.shape == (4, 3, 3)
     assert rest.tolist() == [[255] * 3, *[[255, 0, 0]] * 3]
+
+
+@pytest.mark.parametrize(
+    ("marked", "painted", "at"),
+    [
+        ((2, 1), (0, 0), (2, 1)),  # inside the image, black or not
+        ((0, 0), (4, 5), (4, 5)),  # the image goes on below what is taken for it
+        ((0, 0), (3, 3), (3, 3)),  # or at its right
+    ],
+)
+def test_first_pixel_that_is_marked_and_no_padding_is_found(
+    marked: tuple[int, int], painted: tuple[int, int], at: tuple[int, int]
+) -> None:
+    label, image = np.zeros((6, 6), np.uint8), np.zeros((6, 6, 3), np.uint8)
+    label[4:], label[:, 3:] = 255, 255
+    assert false_padding(image, label, 255) is None
+    image[painted] = 0, 0, 1
+    label[marked] = 255 * (marked != (0, 0))
+    assert false_padding(image, label, 255) == at
 
 
 def test_label_of_nothing_but_padding_has_no_size() -> None:

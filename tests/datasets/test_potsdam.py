@@ -400,6 +400,16 @@ def test_files_that_serve_nothing_promise_nothing(tmp_path: Path) -> None:
     assert "choose" not in str(error.value)
 
 
+def test_zips_beside_files_that_do_not_serve_are_named(raw: Path) -> None:
+    shutil.rmtree(raw / "5_Labels_all")
+    (raw / "5_Labels_all.zip").touch()
+    with pytest.raises(
+        DatasetNotFoundError,
+        match=rf"no tile has .*5_Labels_all/.* choose -d '.*: unzip -n {raw}/5_Labels_all\.zip",
+    ):
+        small().images(raw, "train")
+
+
 def test_empty_folder_says_how_to_get_the_data(tmp_path: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match=r"4_Ortho_RGBIR.zip.*5_Labels_all.zip"):
         small().layout(tmp_path)

@@ -20,6 +20,7 @@ from gpbench.api import (
     Problem,
     Split,
 )
+from gpbench.core.problems import OF_SUBSETS
 from gpbench.readers.image import read_image
 from gpbench.readers.label import mapped, read_colours
 from gpbench_datasets.pst900 import CARD, FRAME, PLUGIN
@@ -163,6 +164,19 @@ def test_both_numbers_of_training_images_are_accepted(root: Path) -> None:
     assert texts == [
         "the train split has 2 images; the card says 597 or 606",
         "the test split has 2 images; the card says 288",
+    ]
+
+
+def test_exchanged_splits_are_no_part_of_the_dataset(tmp_path: Path) -> None:
+    """The authors' README writes each number of images beside the other folder."""
+    for split, count in (("train", 288), ("test", 606)):
+        for folder in ("rgb", "thermal", "labels"):
+            (tmp_path / split / folder).mkdir(parents=True)
+            for i in range(count):
+                (tmp_path / split / folder / f"{i}_bag{split}_frame.png").touch()
+    problems = PLUGIN.problems(tmp_path)
+    assert [problem for problem in problems if problem.kind not in OF_SUBSETS] == [
+        Problem("names", "606 images in the test split, more than the card's 288")
     ]
 
 

@@ -121,6 +121,29 @@ def test_zips_are_named_with_commands_that_unpack_them(root: Path) -> None:
     )
 
 
+@dataclass
+class Unserved(Held):
+    """A layout whose files do not serve what was chosen."""
+
+    def listing(self, root: Path) -> Listing:
+        raise DatasetNotFoundError("towns[bands=nir]", root, "no tile has labels")
+
+
+def test_zips_are_named_where_what_is_unpacked_does_not_serve(root: Path) -> None:
+    made = dataset(Unserved("official"))
+    for ask in (made.problems, lambda place: made.images(place, "train")):
+        with pytest.raises(DatasetNotFoundError, match=r"; no tile has labels$"):
+            ask(root)
+    (root / "labels.zip").touch()
+    for ask in (made.problems, lambda place: made.images(place, "train")):
+        with pytest.raises(
+            DatasetNotFoundError,
+            match=rf"'towns\[bands=nir\]' at .*; no tile has labels; there are zip files.* run: "
+            rf"unzip -n {root}/labels\.zip -d {root}$",
+        ):
+            ask(root)
+
+
 def test_of_many_zips_three_are_named(root: Path) -> None:
     for i in range(4):
         (root / f"{i}.zip").touch()
@@ -136,7 +159,7 @@ def test_complete_dataset_has_no_problem(root: Path) -> None:
     assert list(dataset(whole()).images(root, "val")) == []
 
 
-@pytest.mark.parametrize(("images", "wrong"), [(1, True), (2, False), (3, False), (4, True)])
+@pytest.mark.parametrize(("images", "wrong"), [(1, True), (2, False), (3, False)])
 def test_number_of_images_is_one_of_those_that_sources_say(
     root: Path, images: int, *, wrong: bool
 ) -> None:
@@ -144,6 +167,13 @@ def test_number_of_images_is_one_of_those_that_sources_say(
     problems = dataset(whole(found={"train": train, "test": [ref("c")]})).problems(root)
     text = f"the train split has {images} images; the card says 2 or 3"
     assert problems == ([Problem("count", text)] if wrong else [])
+
+
+def test_more_images_than_any_source_says_are_no_part_of_the_dataset(root: Path) -> None:
+    (root / "part2.zip").touch()
+    train = [ref(str(i)) for i in range(4)]
+    (problem,) = dataset(whole(found={"train": train, "test": [ref("c")]})).problems(root)
+    assert problem == Problem("names", "4 images in the train split, more than the card's 2 or 3")
 
 
 def test_split_without_images_is_counted(root: Path) -> None:
@@ -219,6 +249,16 @@ def test_files_are_found_at_any_depth_through_links_and_sorted(tmp_path: Path) -
     assert any_file(tmp_path, "data/**/*.png")
     assert not any_file(tmp_path, "data/*.txt")
     assert not any_file(tmp_path / "absent", "**/*")
+
+
+def test_links_to_folders_above_them_are_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "data/b").mkdir(parents=True)
+    (tmp_path / "data/b/x.png").touch()
+    (tmp_path / "data/self").symlink_to(".")
+    (tmp_path / "data/b/up").symlink_to("..")
+    (tmp_path / "data/b/loop").symlink_to("loop")
+    assert files_below(tmp_path, "data/**/*.png") == ["data/b/x.png"]
+    assert not any_file(tmp_path, "**/*.zip")
 
 
 def test_files_are_known_by_the_name_in_theirs(tmp_path: Path) -> None:

@@ -35,7 +35,9 @@ def test_size_is_that_of_the_file(tmp_path: Path) -> None:
 
 
 def test_hidden_files_and_folders_and_other_files_are_left_out(tmp_path: Path) -> None:
-    fill(tmp_path, "x.JPEG", "._x.JPEG", ".cache/y.png", "boxes.txt", "Thumbs.db")
+    fill(
+        tmp_path, "x.JPEG", "._x.JPEG", "lost+found/z.png", ".cache/y.png", "boxes.txt", "Thumbs.db"
+    )
     assert listed(tmp_path) == ["x.JPEG"]
     assert not is_image("._x.JPEG")
 

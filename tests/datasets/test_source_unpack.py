@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,13 +27,13 @@ def test_there_is_nothing_to_say_without_archives(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("a b.zip", "unzip -n 'a b.zip' -d '.'"),
-        ("x/a.zip", "unzip -n 'x/a.zip' -d 'x'"),
-        ("a.tar.gz", "gunzip 'a.tar.gz'"),
-        ("a.tgz", "gunzip 'a.tgz'"),
-        ("a.tar.bz2", "bunzip2 'a.tar.bz2'"),
-        ("a.tar.xz", "unxz 'a.tar.xz'"),
-        ("a.tar.zst", "unzstd 'a.tar.zst'"),
+        ("a b.zip", "unzip -n 'a b.zip' -d ."),
+        ("x/a.zip", "unzip -n x/a.zip -d x"),
+        ("a.tar.gz", "gunzip a.tar.gz"),
+        ("a.tgz", "gunzip a.tgz"),
+        ("a.tar.bz2", "bunzip2 a.tar.bz2"),
+        ("a.tar.xz", "unxz a.tar.xz"),
+        ("a.tar.zst", "unzstd a.tar.zst"),
     ],
 )
 def test_each_kind_of_archive_has_its_command(tmp_path: Path, name: str, command: str) -> None:
@@ -42,8 +43,35 @@ def test_each_kind_of_archive_has_its_command(tmp_path: Path, name: str, command
 def test_parts_are_joined_by_one_command(tmp_path: Path) -> None:
     parts = ["a.tar.gzaa", "a.tar.gzab", "b.zip.001", "b.zip.002"]
     assert commands(tmp_path, *parts) == (
-        "cat 'a.tar.gz'?? | gunzip > 'a.tar'; cat 'b.zip'.* > 'b.zip' && unzip -n 'b.zip' -d '.'"
+        "cat a.tar.gzaa a.tar.gzab | gunzip > a.tar; "
+        "cat b.zip.001 b.zip.002 > b.zip && unzip -n b.zip -d ."
     )
+
+
+def test_what_only_looks_like_a_part_is_none(tmp_path: Path) -> None:
+    assert commands(tmp_path / "1", "x.zip.md5", "x.tar.gzip", "._x.zip") == ""
+    named = commands(tmp_path / "2", "x.zip.001", "x.zip.md5", "x.tar.gzaa", "x.tar.gz.md5")
+    assert named == "cat x.tar.gzaa | gunzip > x.tar; cat x.zip.001 > x.zip && unzip -n x.zip -d ."
+
+
+def test_names_are_quoted_for_the_shell(tmp_path: Path) -> None:
+    named = commands(tmp_path, "it's $HOME.zip.001")
+    whole = """'it'"'"'s $HOME.zip"""
+    assert named == f"cat {whole}.001' > {whole}' && unzip -n {whole}' -d ."
+
+
+def test_folder_that_may_not_be_read_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iterdir = Path.iterdir
+
+    def refusing(folder: Path) -> Iterator[Path]:
+        if folder.name == "lost+found":
+            raise PermissionError(13, "Permission denied", str(folder))
+        return iterdir(folder)
+
+    monkeypatch.setattr(Path, "iterdir", refusing)
+    assert commands(tmp_path, "lost+found/b.zip", "a.tgz") == "gunzip a.tgz"
 
 
 def test_of_many_archives_the_first_are_shown(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ class Inspected:
 
     def problems(self, root):
         self.layout(root)
+        if (root / "locked").exists():
+            raise PermissionError(13, "Permission denied", str(root / "train"))
         lines = (root / "problems").read_text().splitlines() if (root / "problems").exists() else []
         return [Problem(*line.split(": ", 1)) for line in lines]
 
@@ -144,6 +146,12 @@ def test_empty_split_is_refused_also_of_a_part(root: Path, split: str, purpose: 
 def test_empty_validation_split_is_none(root: Path) -> None:
     (root / "no-val").touch()
     assert asked(root).datasets[0].name == "inspected"
+
+
+def test_folder_that_cannot_be_listed_is_named(root: Path) -> None:
+    (root / "locked").touch()
+    with pytest.raises(DataError, match=f"'inspected' cannot be listed: .*{root}/train"):
+        asked(root)
 
 
 def test_plan_of_missing_data_is_unprepared(root: Path) -> None:

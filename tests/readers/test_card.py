@@ -110,6 +110,15 @@ def test_colours_of_labels_are_written_as_colours(tmp_path: Path) -> None:
     assert "'black' is not a colour" in refused(tmp_path, labels=labels)
 
 
+def test_without_a_table_the_values_of_classes_cannot_be_ignored(tmp_path: Path) -> None:
+    plain = {"pattern": "{name}.png"}
+    for value in (0, 1):
+        text = refused(tmp_path, labels={**plain, "ignore": [value, 7]})
+        assert f"labels: [{value}] is both a class and ignored" in text
+    assert read(tmp_path, labels={**plain, "ignore": [2]}).labels.ignore == (2,)
+    assert read(tmp_path, labels={**plain, "above": 127, "ignore": [0]}).labels.ignore == (0,)
+
+
 def test_ignored_values_are_numbers_and_ignored_colours_colours(tmp_path: Path) -> None:
     values = {**GOOD["labels"], "ignore": ["#000000"]}
     assert "ignore = ['#000000'] must be whole numbers" in refused(tmp_path, labels=values)

@@ -26,6 +26,7 @@ NO_IMAGES = {
     "a pointer of Git LFS": b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n",
     "a page": b"<!DOCTYPE html><html>Sign in to download</html>",
     "a program of PostScript": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\nshowpage\n",
+    "a picture of 16 bits that Pillow cuts": b"P6 1 1 65535\n\1\2\3\4\5\6",
     "a head of TIFF": b"II*\0garbage",
     "a head of PNG": b"\x89PNG\r\n\x1a\n",
     "a head of JPEG": b"\xff\xd8\xff\xe0",

@@ -97,6 +97,16 @@ def test_camera_orientation_is_applied(tmp_path: Path, kind: str, mode: str) -> 
     assert turned.flags.c_contiguous
 
 
+def test_camera_orientation_behind_the_pixels_is_applied(tmp_path: Path) -> None:
+    pixels = np.eye(3, 5, dtype=bool)
+    path = tmp_path / "turned.png"
+    file = saved(Image.fromarray(pixels), "PNG", exif=noted(6))
+    start, pixel_chunk = file.index(b"eXIf") - 4, file.index(b"IDAT") - 4
+    end = file.index(b"IEND") - 4
+    path.write_bytes(file[:start] + file[pixel_chunk:end] + file[start:pixel_chunk] + file[end:])
+    np.testing.assert_array_equal(read_image(path)[:, :, 0] > 0, np.rot90(pixels, -1))
+
+
 def test_bmp_under_the_name_of_a_png_is_read(tmp_path: Path) -> None:
     path = tmp_path / "patch.png"  # as mmsegmentation's converter of iSAID writes them
     Image.fromarray(noise(8, 9, 3)).save(path, "BMP")

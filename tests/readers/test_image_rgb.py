@@ -77,6 +77,8 @@ def test_a_file_is_what_its_first_bytes_say(tmp_path: Path) -> None:
     assert_same(read_rgb(path), picture())
     path.write_bytes(tiff(picture(), photometric="rgb"))
     assert_same(read_rgb(path, 16), picture())
+    path.write_bytes(saved(IMAGE, "JPEG"))
+    assert read_rgb(path, 16).shape == (17, 23, 3)
 
 
 def test_grey_is_repeated() -> None:

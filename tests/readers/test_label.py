@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,21 @@ def test_label_with_a_colour_table_keeps_the_indices(tmp_path: Path) -> None:
 def test_black_and_white_label_holds_0_and_1(tmp_path: Path) -> None:
     Image.fromarray(np.eye(3, dtype=bool)).save(tmp_path / "label.png")
     assert read_label(tmp_path / "label.png").tolist() == np.eye(3).tolist()
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_of_few_bits_holds_its_values(bits: int, tmp_path: Path) -> None:
+    row = bytes([0b00011011, 0b10110001])
+    header = (16 // bits).to_bytes(4) + (1).to_bytes(4) + bytes([bits, 0, 0, 0, 0])
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(b"\0" + row)), (b"IEND", b""))
+    file = b"\x89PNG\r\n\x1a\n"
+    for kind, content in chunks:
+        body = kind + content
+        file += len(content).to_bytes(4) + body + zlib.crc32(body).to_bytes(4)
+    (tmp_path / "label.png").write_bytes(file)
+    stored = np.unpackbits(np.frombuffer(row, np.uint8)).reshape(-1, bits)
+    values = stored @ (1 << np.arange(bits)[::-1])
+    assert read_label(tmp_path / "label.png").tolist() == [values.tolist()]
 
 
 def test_label_of_16_bits_holds_its_values(tmp_path: Path) -> None:
@@ -185,6 +201,17 @@ def test_table_does_what_a_dictionary_does(
         place = f"first at row 0, column {anything.index(value)}"
         count = 2 * anything.count(value)
         assert f"{value} on {count} pixels, {place};" in str(caught.value)
+
+
+def test_a_negative_value_is_not_taken_for_a_great_one() -> None:
+    values = np.array([[40_000 - (1 << 16)]], dtype=np.int16)
+    with pytest.raises(DataError, match="ignored: -25536 on 1 pixel"):
+        mapped(values, {40_000: 1}, "x")
+
+
+def test_a_great_value_is_not_taken_for_a_negative_one() -> None:
+    with pytest.raises(DataError, match="ignored: 7 on 1 pixel"):
+        mapped(np.array([[0, 7]], dtype=np.uint8), {0: 0, -1: 255}, "x")
 
 
 def test_255_classes_and_an_ignored_value_leave_no_value_free() -> None:

@@ -173,6 +173,16 @@ def test_labels_reduced_by_one_are_read_as_mmsegmentation_reads_them(tmp_path: P
         reduced.read(saved(tmp_path / "b.png", [[4]]))
 
 
+def test_value_above_the_classes_names_the_flag_for_files_counted_from_1(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.png", [[1, 2, 3]])
+    with pytest.raises(DataError, match=r" 3 on 1 pixel.*; are labels .* --reduce-zero-label$"):
+        LABELS.read(path)
+    with pytest.raises(DataError, match=r" 3 on 1 pixel.*; are .* --one-based-predictions$"):
+        PREDICTIONS.read(path)
+    with pytest.raises(DataError, match=r" 4 on 1 pixel.* 255$"):
+        LABELS.read(saved(tmp_path / "b.png", [[1, 4]]))
+
+
 def test_one_based_predictions_hold_no_0(tmp_path: Path) -> None:
     one_based = meaning_of_predictions(3, {}, one_based=True)
     assert one_based.read(saved(tmp_path / "a.png", [[1, 3]])).tolist() == [[0, 2]]

@@ -56,6 +56,12 @@ def test_facts_become_what_the_rest_of_gpbench_knows(tmp_path: Path) -> None:
     assert card.evaluation() == Protocol("card", 1, "mF1", 64, 32, ("ground",), "drop")
 
 
+def test_patches_are_counted_where_that_is_known(tmp_path: Path) -> None:
+    assert read(tmp_path).patches == {}
+    assert read(tmp_path, patches={"train": 33978}).patches == {"train": 33978}
+    assert "patches" in refused(tmp_path, patches={"train": 0})
+
+
 def test_bands_may_be_chosen(tmp_path: Path) -> None:
     card = read(tmp_path)
     assert card.info().bands == (Band("red"), Band("nir"))

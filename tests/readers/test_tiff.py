@@ -204,6 +204,24 @@ def test_what_tifffile_thinks_of_a_file_is_not_told_to_the_terminal(
     assert run.stderr.startswith("Traceback"), "something stands before the error"
 
 
+def test_a_wrong_number_of_bytes_does_no_harm_where_nothing_is_compressed(tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    tifffile.imwrite(path, noise(24, 24))
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags["StripByteCounts"].overwrite(5760)
+    assert_same(read_image(path), noise(24, 24, 1))
+
+
+@pytest.mark.parametrize("tag", ["ImageWidth", "BitsPerSample"])
+def test_a_picture_of_no_size_is_named(tmp_path: Path, tag: str) -> None:
+    path = tmp_path / "none.tif"
+    tifffile.imwrite(path, noise(24, 24), metadata=None)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages[0].tags[tag].overwrite(0)
+    with pytest.raises(DataError, match=r"none\.tif cannot be decoded.* It holds no whole picture"):
+        read_image(path)
+
+
 def test_index_outside_the_colour_table_is_named(tmp_path: Path) -> None:
     path = tmp_path / "palette.tif"
     table = noise(3, 256, dtype=np.uint16)

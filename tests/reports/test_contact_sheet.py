@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from gpbench.core.dataset import Band, DatasetInfo, ImageRef, Protocol
+from gpbench.core.errors import DataError
 from gpbench.reports.contact_content import (
     ClassShare,
     ContactSheet,
@@ -107,6 +108,13 @@ def test_image_without_label_is_shown_and_said_to_have_none() -> None:
     (example,) = sheet(samples=[(ref, image, None)]).examples
     assert [picture.title for picture in example.pictures] == ["colours", "thermal"]
     assert example.facts.endswith("no label")
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 3), (2, 3, 5)])
+def test_image_of_other_bands_than_declared_is_named(shape: tuple[int, ...]) -> None:
+    wrong: Sample = (ImageRef("a", "a"), np.zeros(shape, np.uint8), None)
+    with pytest.raises(DataError, match=r"^image 'a' is an array .*, 4\) .* blue, thermal$"):
+        sheet(samples=[wrong])
 
 
 def test_facts_say_what_and_how_much_is_shown() -> None:
@@ -238,6 +246,11 @@ def test_two_files_are_written_and_others_left_alone(tmp_path: Path) -> None:
 def test_names_in_any_script_are_no_warning(tmp_path: Path) -> None:
     path = write_contact_sheet(tmp_path, SUBJECT, [sample("\u6771\u4eac", [[0]])])
     assert "\u6771\u4eac" in path.read_text()
+
+
+def test_name_that_is_no_text_does_not_keep_the_page_from_being_written(tmp_path: Path) -> None:
+    path = write_contact_sheet(tmp_path, SUBJECT, [sample("a\udcff", [[0]])])
+    assert "a?" in path.read_text()
 
 
 def test_error_while_reading_leaves_the_old_files(tmp_path: Path) -> None:

@@ -94,6 +94,22 @@ def test_constant_band_is_black() -> None:
     assert shown.note == "9 to 9"
 
 
+def test_nan_is_black_and_does_not_move_the_stretch() -> None:
+    band = np.arange(101, dtype=np.float32).reshape(1, 101) * 10
+    with_nan = np.concatenate([band, np.full((1, 101), np.nan, np.float32)])
+    with_nan[1, 1:3] = np.inf, -np.inf
+    shown = stretched(with_nan)
+    assert shown.note == "20 to 980"
+    assert shown.pixels[0].tolist() == stretched(band).pixels[0].tolist()
+    assert shown.pixels[1, :4].tolist() == [0, 255, 0, 0]
+
+
+def test_band_without_a_number_is_black_and_said_to_have_none() -> None:
+    shown = stretched(np.full((4, 4), np.nan, np.float32))
+    assert (shown.pixels == 0).all()
+    assert shown.note == "no number"
+
+
 def test_notes_of_all_bands_in_colours_are_given() -> None:
     shown = pictures_of(image(1, 2, 3, dtype=np.uint16), ["red", "green", "blue"])
     assert shown[0].note == "1 to 1, 2 to 2, 3 to 3"

@@ -9,6 +9,8 @@ from typing import NamedTuple
 from gpbench.api import DataError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
+NO_DATA = "lost+found"
+"""What a file system of its own has at its top; only root may look into it."""
 Identity = tuple[int, int]
 
 
@@ -65,7 +67,7 @@ def _contents(folder: str) -> list[tuple[str, int | None]]:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(".") or entry.name == NO_DATA:
                     continue
                 if entry.is_dir():
                     found.append((entry.name, None))

@@ -19,6 +19,7 @@ from gpbench_datasets.sources._tar import Member, Stamp, members, stored_bytes
 from gpbench_datasets.sources._wnids import WNID, image_name, refuse_many_classes, wnid_in
 
 CLASS_TAR = re.compile(rf"({WNID.pattern})\.tar")
+OTHER_SPLITS = {"val", "validation", "test"}
 Class = str | int | None
 """A wnid; or the class index that a shard tells; or nothing is known."""
 
@@ -36,8 +37,8 @@ def refs_in_tars(root: Path, tars: tuple[Stamp, ...]) -> Sequence[SourceRef]:
     """Return the images in tars below `root`, labelled if something tells their classes.
 
     Raises:
-        DataError: If a tar is damaged, a class empty or not told as it should, or an image is
-            there twice.
+        DataError: If a tar is damaged or holds other splits, a class is empty or not told as it
+            should, or an image is there twice.
     """
     pictures: list[tuple[str, Picture]] = []
     for stamp in tars:
@@ -72,7 +73,7 @@ def _labels(classes: set[Class], root: Path) -> dict[Class, int | None]:
 def _pictures_of_class(tar: Path, wnid: str, inner: Member | None = None) -> list[Picture]:
     found = [
         Picture(image_name(wnid, _base(member.path)), wnid, member)
-        for member in members(tar, inner)
+        for member in _training_members(tar, inner)
         if is_image(_base(member.path))
     ]
     if not found:
@@ -81,11 +82,23 @@ def _pictures_of_class(tar: Path, wnid: str, inner: Member | None = None) -> lis
     return found
 
 
+def _training_members(tar: Path, inner: Member | None = None) -> Iterator[Member]:
+    for member in members(tar, inner):
+        other = OTHER_SPLITS.intersection(member.path.lower().split("/")[:-1])
+        if other:
+            raise DataError(
+                f"{tar} holds '{member.path}' in a folder '{other.pop()}': validation and test "
+                "images are not trained on; make a tar of the training images alone",
+                "names",
+            )
+        yield member
+
+
 def _pictures_of_many(tar: Path) -> list[Picture]:
     images: list[Member] = []
     beside: dict[str, Member] = {}
     found: list[Picture] = []
-    for member in members(tar):
+    for member in _training_members(tar):
         base = _base(member.path)
         if match := CLASS_TAR.fullmatch(base):
             found += _pictures_of_class(tar, match[1], member)

@@ -23,8 +23,8 @@ TOPS = (
     "",
 )
 """Where training images may lie below the root; the first that holds some counts."""
-NO_TRAIN_TAR = re.compile(r"(?<![a-z])(val|test)|_t3", re.IGNORECASE)
-"""Other splits, and ILSVRC2012_img_train_t3.tar: a task of its own, of dogs."""
+NO_TRAIN_TAR = re.compile(r"((?<![a-z])|train)(val|test)|_t3", re.IGNORECASE)
+"""Other splits, trainval too, and ILSVRC2012_img_train_t3.tar: a task of its own, of dogs."""
 OBTAIN = (
     "agree to the terms at https://image-net.org/download.php, get ILSVRC2012_img_train.tar "
     "(138 GB) and put it there as it is; or unpacked (train/n01440764/*.JPEG), a tar per class "

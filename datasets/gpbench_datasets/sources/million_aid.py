@@ -16,10 +16,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from gpbench.api import DataError, DatasetNotFoundError, Role, SourceImage, SourceInfo, SourceRef
-from gpbench_datasets.sources._files import images_below, is_image
+from gpbench_datasets.sources._files import folders_in, images_below, is_image
 from gpbench_datasets.sources._refs import in_order, read
 from gpbench_datasets.sources._tar import Stamp, members, stamped
-from gpbench_datasets.sources._unpack import how_to_unpack
+from gpbench_datasets.sources._unpack import archives_in, how_to_unpack
 
 OBTAIN = (
     "get it from https://captain-whu.github.io/DiRS/ (or torchgeo/million-aid on Hugging Face) and "
@@ -31,8 +31,9 @@ OBTAIN = (
 class MillionAid:
     """Test images without labels, and training images whose class is the folder they lie in.
 
-    Where nothing is called `test*`, all images below the root are the unlabelled ones. Tars
-    (`test.tar`, `test/000.tar`) are read in place where no folder holds images.
+    Where nothing is called `test*` or `train*`, all images below the root are the unlabelled ones.
+    Tars (`test.tar`, `test/000.tar`) are read in place where no folder holds images. `Test` and
+    `Train` are `test` and `train`. A split that is unpacked in part is refused.
     """
 
     info = SourceInfo(
@@ -46,16 +47,64 @@ class MillionAid:
     def images(self, root: Path, role: Role) -> Sequence[SourceRef]:
         """Return all images of a role, sorted by name; classes count by sorted name."""
         split = "test" if role == "unlabelled" else "train"
-        refs = _in_folder(root, split) or _in_tars(root, split, stamped(_tars(root, split)))
-        if not refs and role == "unlabelled" and not any(root.glob("test*")):
-            refs = _in_folder(root, "")
+        if not root.is_dir():
+            raise DatasetNotFoundError("million-aid", root, OBTAIN)
+        top = _top(root, split)
+        tars = _tars(root, top)
+        refs = _in_folder(root, top)
+        unread = tars if refs else []
+        refs = refs or _in_tars(root, top, stamped(tars))
+        if not refs and role == "unlabelled":
+            top, refs = "", _without_splits(root)
         if not refs:
             raise DatasetNotFoundError("million-aid", root, how_to_unpack(root) or OBTAIN)
+        _refuse_partly_unpacked(root, top, refs, unread)
         return refs if role == "unlabelled" else _labelled(refs, root)
 
     def read(self, root: Path, ref: SourceRef, least_px: int | None = None) -> SourceImage:
         """Return one image (H, W, 3) uint8: upright, grey repeated, alpha dropped."""
         return read(root, ref, least_px)
+
+
+def _top(root: Path, split: str) -> str:
+    """Return the name of a split's folder as it is written there; the split's where none is."""
+    found = [name for name in folders_in(root) if name.lower() == split]
+    if len(found) > 1:
+        raise DataError(f"{root} holds both {found[0]} and {found[1]}: put them together", "names")
+    return found[0] if found else split
+
+
+def _without_splits(root: Path) -> Sequence[SourceRef]:
+    """Return all images below the root; none if something there is of a split."""
+    if any(_of_split(path.name) and not is_image(path.name) for path in root.iterdir()):
+        return []
+    refs = _in_folder(root, "")
+    folders = {ref.file.rpartition("/")[0] for ref in refs}
+    return [] if any(_of_split(name) for path in folders for name in path.split("/")) else refs
+
+
+def _of_split(name: str) -> bool:
+    return name.lower().startswith(("test", "train"))
+
+
+def _refuse_partly_unpacked(
+    root: Path, top: str, refs: Iterable[SourceRef], unread: Sequence[Path]
+) -> None:
+    """Refuse archives of a split that are neither read nor have become what is read."""
+    files = {ref.file.rpartition("/")[0] if ref.offset is None else ref.file for ref in refs}
+    done = files | {path.removesuffix(".tar") for path in files}
+    done |= {above for path in files for above in _above(path)}
+    done = {path.lower() for path in done}
+    packed = [archive.stem for folder in {root, root / top} for archive in archives_in(folder)]
+    packed += [tar.with_suffix("") for tar in unread]
+    names = (path.relative_to(root).as_posix() for path in packed)
+    left = sorted({n for n in names if n.lower().startswith(top.lower()) and n.lower() not in done})
+    if left:
+        raise DataError(
+            f"{root / top} is unpacked in part, or looks so: nothing that is read came from "
+            f"{len(left)} archives there, such as {left[0]}: unpack all, and then move the "
+            "archives away"
+        )
 
 
 def _in_folder(root: Path, split: str) -> Sequence[SourceRef]:
@@ -69,7 +118,8 @@ def _in_folder(root: Path, split: str) -> Sequence[SourceRef]:
 
 
 def _tars(root: Path, split: str) -> list[Path]:
-    found = [*root.glob(f"{split}*.tar"), *root.glob(f"{split}/*.tar")]
+    found = [path for path in root.glob("*.tar") if path.name.lower().startswith(split.lower())]
+    found += (root / split).glob("*.tar")
     return sorted(path for path in found if not path.name.startswith("."))
 
 
@@ -92,7 +142,8 @@ def _in_tars(root: Path, split: str, tars: tuple[Stamp, ...]) -> Sequence[Source
 
 def _name(path: str, split: str) -> str:
     """Return the path without the split's folder, which archives and unpacking may repeat."""
-    return path.removeprefix(f"{split}/") if split else path
+    first, _, rest = path.partition("/")
+    return rest if rest and first.lower() == split.lower() else path
 
 
 def _labelled(refs: Sequence[SourceRef], root: Path) -> Sequence[SourceRef]:
