@@ -9,7 +9,10 @@ from typing import Any
 from benchmarks.report import page
 
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
-COMPARED = ("numpy", "torch", "torchmetrics", "onedl-mmsegmentation", "typer")
+COMPARED = (
+    "numpy", "torch", "torchvision", "pillow", "simplejpeg", "imagecodecs", "torchmetrics",
+    "onedl-mmsegmentation", "typer",
+)  # fmt: skip
 
 
 def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:

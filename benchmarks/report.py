@@ -42,7 +42,10 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> str:
         f"| {row['stats']['rounds']} | {median / min(medians):.2f} |"
         for row, median in sorted(zip(rows, medians, strict=True), key=itemgetter(1))
     ]
-    return "\n".join(lines) + "\n"
+    noted = [
+        f"{name}: {value:.4f}" for row in rows for name, value in row.get("extra_info", {}).items()
+    ]
+    return "\n".join([*lines, *(["", *noted] if noted else [])]) + "\n"
 
 
 def _time(seconds: float) -> str:

@@ -45,3 +45,9 @@ def test_machine_versions_and_date_are_named_but_not_the_host() -> None:
     assert "- Machine: A CPU, 2 cores, Linux\n" in text
     assert "- Versions: Python 3.11.7, torch 2.15.0\n- Date: 2026-11-21\n" in text
     assert "secret-host" not in text
+
+
+def test_what_a_benchmark_noted_stands_below_its_table() -> None:
+    made = document(("g", "bench_x", 2))
+    made["benchmarks"][0]["extra_info"] = {"bytes per byte": 1.00012}
+    assert page(made, {}).endswith("| x | 2.00 s | 5 | 1.00 |\n\nbytes per byte: 1.0001\n")

@@ -43,7 +43,7 @@ def check(
     except DatasetNotFoundError as error:
         rows = [Row("layout", ok=False, about=str(error))]
     except DataError as error:  # of the files as a whole: nothing else could be checked
-        print(Row(error.kind, ok=False, about=str(error)))
+        rows.append(Row(error.kind, ok=False, about=str(error)))
     healthy = all(row.ok for row in rows)
     if format_ is options.DataFormat.json:
         checks = [{"name": row.name, "ok": row.ok, "detail": row.detail} for row in rows]

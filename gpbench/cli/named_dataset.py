@@ -84,7 +84,8 @@ def reading_jobs(resolved: ResolvedDataset, jobs: int | None) -> int:
     n_images = 0
     for split in SPLITS:
         with suppress(DataError):  # who reads them says what is wrong
-            n_images += len(resolved.dataset.images(resolved.root or Path(), split))
+            refs = resolved.dataset.images(resolved.root or Path(), split)
+            n_images += sum(bool(ref.files) for ref in refs)  # procedural ones are made sooner
     return jobs_for(n_images)
 
 

@@ -233,4 +233,7 @@ def _print_summary(finished: Finished) -> None:
     if summary.interrupted:
         console.print(f"Continue with: {resume_command()}", markup=False, soft_wrap=True)
     elif summary.failed:
-        console.print("gpbench status shows the errors; --retry-failed runs failed stages again.")
+        console.print(
+            "gpbench status shows the errors; --retry-failed runs failed stages again, "
+            "but not those that diverged."
+        )

@@ -12,7 +12,7 @@ PROBLEM_KINDS: tuple[ProblemKind, ...] = get_args(ProblemKind)
 MEANINGS: dict[ProblemKind, str] = {
     "missing": "every file that a list, a label or the card names is there",
     "count": "every split has as many images as the card says",
-    "names": "names are known to the card, occur once, and in one split",
+    "names": "names are known to the card, occur once, in one split, and are not too many",
     "unlabelled": "every image has a label",
     "unreadable": "every file can be decoded",
     "size": "images and labels have the declared size, and the same",

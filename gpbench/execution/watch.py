@@ -62,7 +62,10 @@ class PlainWatcher(Watcher):
 
     def failed_before(self, job: Job) -> None:
         self.ended_count += 1
-        self.say(f"failed before: {stage_label(job.item)}; --retry-failed runs it again")
+        self.say(
+            f"failed before: {stage_label(job.item)}; --retry-failed runs it again "
+            "unless it diverged"
+        )
 
     def waiting(self, job: Job) -> None:
         if job.key not in self.waited_for:

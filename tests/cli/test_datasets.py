@@ -308,6 +308,7 @@ def test_file_that_spoils_the_whole_listing_is_a_row_of_its_kind(
     assert said.code == 2
     ok, detail = checks(said)["names"]
     assert (ok, detail.splitlines()[0]) == (False, "train.txt cannot be read")
+    assert list(checks(said)) == (["names"] if method == "layout" else ["layout", *KINDS])
 
 
 # --- preview ---

@@ -271,6 +271,16 @@ def test_patches_of_an_image_are_one_image(converted: Path) -> None:
     np.testing.assert_array_equal(label, WHOLE[:, :, 0] % 4)
 
 
+@pytest.mark.parametrize(
+    ("at", "edges"), [((11, 0), "4_12_0_8"), ((0, 9), "0_8_2_10"), ((11, 9), "4_12_2_10")]
+)
+def test_label_file_of_a_pixel_is_that_of_a_patch_that_holds_it(
+    converted: Path, at: tuple[int, int], edges: str
+) -> None:
+    (ref,) = layout().listing(converted).images["test"]
+    assert layout().label_at(ref, at) == f"ann_dir/val/c_{edges}.png"
+
+
 def test_order_of_files_is_that_of_rows_and_not_of_letters(tmp_path: Path) -> None:
     tall = np.zeros((110, 8, 3), np.uint8)
     for edges, patch in cut(tall, 8, 8).items():
