@@ -162,7 +162,7 @@ def save_backbone(model: nn.Module, path: Path) -> None:
             f"{_some(lacking)}"
         )
     partial = path.with_name(path.name + ".partial")
-    content = save(tensors, metadata={"format": "pt", "architecture": architecture})
+    content = save(tensors, metadata={"architecture": architecture})  # two would swap at random
     partial.write_bytes(content)  # save_file would allow the owner alone to read
     partial.replace(path)
 

@@ -292,3 +292,11 @@ def differing(one: nn.Module, other: nn.Module) -> set[str]:
     first, second = one.state_dict(), other.state_dict()
     assert first.keys() == second.keys()
     return {key for key in first if not torch.equal(first[key], second[key])}
+
+
+def test_the_same_weights_are_the_same_bytes(tmp_path: Path) -> None:
+    """A header of several entries would be written in an order of its own each time."""
+    model = create_classifier(TINY, 3, 2, image_px=64, drop_path=0.0, seed=0)
+    for number in range(8):
+        save_backbone(model, tmp_path / f"{number}.safetensors")
+    assert len({path.read_bytes() for path in tmp_path.iterdir()}) == 1
