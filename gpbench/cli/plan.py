@@ -93,6 +93,12 @@ def _print_summary(document: dict[str, Any], planned: Plan) -> None:
         f"Level: {design['level']} ({design['pretrainings']} pre-trainings x "
         f"{design['finetunings']} fine-tunings per arm and dataset)."
     )
+    for missing in document["missing"]:
+        console.print(f"missing {missing['name']}: {missing['reason']}", markup=False)
+    if document["missing"]:
+        console.print("What needs missing data is unprepared, and not among the images and bytes.")
+    if document["partial"]:
+        console.print(f"A part only: {', '.join(document['partial'])}.", markup=False)
     for excluded in document["excluded"]:
         console.print(f"excluded {excluded['name']}: {excluded['reason']}", markup=False)
     if planned.trial:

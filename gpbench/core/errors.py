@@ -129,14 +129,18 @@ class DatasetNotFoundError(DataError):
 class LabelError(DataError):
     """A label file holds values outside the declared classes.
 
-    `found` is the values, or a text that says of each how often and where.
+    `found` is the values, or a text that says of each how often and where; `ignored` is None where
+    no value is.
     """
 
-    def __init__(self, where: str, found: Iterable[int] | str, declared: int, ignored: int) -> None:
+    def __init__(
+        self, where: str, found: Iterable[int] | str, declared: int, ignored: int | None
+    ) -> None:
         values = found if isinstance(found, str) else ", ".join(str(v) for v in sorted(found))
+        besides = "no value" if ignored is None else str(ignored)
         super().__init__(
             f"{where} holds label value(s) {values}; {declared} classes (0..{declared - 1}) are "
-            f"declared and {ignored} is ignored: is the mask shifted, or a colour image?",
+            f"declared and {besides} is ignored: is the mask shifted, or a colour image?",
             "label",
         )
 

@@ -127,6 +127,8 @@ class Plan:
     trial: bool = False
     partial: tuple[str, ...] = ()
     """Datasets that are incomplete and were allowed to be."""
+    missing: tuple[Excluded, ...] = ()
+    """Data that were named and are not there: what needs them is unprepared."""
     images: Mapping[str, int] = field(default_factory=dict)
     """Training images shown per stage kind, for estimates: {"pretrain": n, "finetune": n}."""
     backbones: tuple[BackboneFacts, ...] = ()

@@ -76,7 +76,7 @@ def build_plan(
     sources, arms = _sources(
         arms, resolved, experiment, excluded, missing, require_data=require_data
     )
-    _check_left(arms, datasets, excluded, missing)
+    _check_left(arms, datasets, excluded, missing if require_data else [])
     if require_counted:
         _check_counted(experiment, arms, datasets)
     setting = Setting(experiment.recipe, sources)
@@ -91,6 +91,7 @@ def build_plan(
         excluded=tuple(excluded),
         trial=experiment.limit is not None,
         partial=tuple(each.name for each in datasets if each.partial),
+        missing=tuple(Excluded(each.name, str(each)) for each in missing),
         images={kind: _images(items, kind) for kind in ("pretrain", "finetune")},
         backbones=backbones,
         source_roots={role: str(resolved[role].root) for role in sources if resolved[role].root},
@@ -133,8 +134,8 @@ def _datasets(
             if text in experiment.brought_in:
                 excluded.append(Excluded(text, str(error)))
                 continue
+            missing.append(error)
             if require_data:
-                missing.append(error)
                 continue
             spec = _unprepared(resolved)
         except GpbenchError as error:
@@ -197,12 +198,12 @@ def _sources(
         except DatasetNotFoundError as error:
             readers = [arm for arm in left if role in roles_of([arm])]
             named = source.named or any(str(arm) not in experiment.brought_in for arm in readers)
-            if named and require_data:
+            if named:
                 missing.append(error)
-            elif named:
+            if named and not require_data:
                 plugin = PluginSpec(source.name, source.source.info.version)
                 planned[role] = PlannedSource(SourceSpec(role, plugin, UNPREPARED), None)
-            else:
+            if not named:
                 excluded.extend(Excluded(str(arm), str(error)) for arm in readers)
                 left = [arm for arm in left if arm not in readers]
     return planned, left

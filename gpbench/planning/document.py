@@ -43,6 +43,8 @@ def plan_document(
         "estimate": _estimate(plan, todo, seconds_per_image, keep_weights=keep_weights),
         "design": _design(plan),
         "excluded": [{"name": each.name, "reason": each.reason} for each in plan.excluded],
+        "missing": [{"name": each.name, "reason": each.reason} for each in plan.missing],
+        "partial": list(plan.partial),
         "items": [_item(item, plan, states) for item in plan.items],
     }
 

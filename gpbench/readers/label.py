@@ -80,7 +80,8 @@ def identified(
     table = {i: i for i in range(n_classes)} | dict.fromkeys(ignored, IGNORE_INDEX)
     classes, is_unknown = _looked_up(values, table)
     if is_unknown.any():
-        raise LabelError(where, _listed(values, is_unknown, str), n_classes, IGNORE_INDEX)
+        found = _listed(values, is_unknown, str)
+        raise LabelError(where, found, n_classes, max(ignored, default=None))
     return classes
 
 

@@ -85,3 +85,14 @@ def test_runs_on_small_parts_of_all_datasets_in_their_authentic_layouts(
     assert document["excluded"] == []
     assert document["done"] == 9  # pre-trained on 3, 4 and 5 channels; six fine-tunings
     assert all(0 <= row["value"] <= 100 for row in document["results"])
+
+
+def test_plan_says_what_of_what_was_named_is_missing(gpbench: Command, tmp_path: Path) -> None:
+    asked = ("plan", "-s", "imagenet", "-d", "mfnet", "-b", "test_convnext3", "--recipe", "demo")
+    said = gpbench(*asked, "--workdir", tmp_path / "work")
+    assert said.code == 0
+    for name in ("mfnet", "imagenet-1k"):
+        assert f"missing {name}: no folder is known for '{name}'" in said.out
+    document = gpbench(*asked, "--workdir", tmp_path / "work", "--format", "json").document
+    assert [each["name"] for each in document["missing"]] == ["mfnet", "imagenet-1k"]
+    assert {item["state"] for item in document["items"]} == {"unprepared"}

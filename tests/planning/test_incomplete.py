@@ -159,3 +159,5 @@ def test_plan_of_missing_data_is_unprepared(root: Path) -> None:
     found = asked(root, require_data=False)
     assert {item.key for item in found.items} == {None}
     assert found.partial == ()
+    (missing,) = found.missing
+    assert (missing.name, str(root) in missing.reason) == ("inspected", True)
