@@ -7,10 +7,14 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+PARTS = "parts"
+"""Field of `extra_info`: a round did so many things, and the page shows the time of one."""
+
 HEAD = """# Benchmarks
 
 Written by `make bench`, on one machine and in one sitting: compare within a table, not across \
-machines. Time is the median of the rounds; "relative" is to the fastest of a table.
+machines. Time is the median of the rounds, "range" the fastest and the slowest of them; \
+"relative" is to the fastest of a table.
 
 """
 
@@ -35,15 +39,20 @@ def page(document: Mapping[str, Any], versions: Mapping[str, str]) -> str:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    medians = [row["stats"]["median"] for row in rows]
-    lines = ["| what | median | rounds | relative |", "|---|--:|--:|--:|"]
+    parts = [row.get("extra_info", {}).get(PARTS, 1) for row in rows]
+    medians = [row["stats"]["median"] / n for row, n in zip(rows, parts, strict=True)]
+    lines = ["| what | median | range | rounds | relative |", "|---|--:|--:|--:|--:|"]
     lines += [
         f"| {row['name'].removeprefix('bench_').replace('_', ' ')} | {_time(median)} "
+        f"| {_time(row['stats']['min'] / n)} to {_time(row['stats']['max'] / n)} "
         f"| {row['stats']['rounds']} | {median / min(medians):.2f} |"
-        for row, median in sorted(zip(rows, medians, strict=True), key=itemgetter(1))
+        for row, n, median in sorted(zip(rows, parts, medians, strict=True), key=itemgetter(2))
     ]
     noted = [
-        f"{name}: {value:.4f}" for row in rows for name, value in row.get("extra_info", {}).items()
+        f"{name}: {value:.4f}"
+        for row in rows
+        for name, value in row.get("extra_info", {}).items()
+        if name != PARTS
     ]
     return "\n".join([*lines, *(["", *noted] if noted else [])]) + "\n"
 

@@ -10,17 +10,16 @@ import typer
 from gpbench.cli import experiment_options as flags
 from gpbench.cli import options
 from gpbench.cli.output import stderr, stdout
-from gpbench.cli.run import Finished, report, run_plan
-from gpbench.cli.session import Place, plan_experiment
+from gpbench.cli.run import Executor, ExecutorName, Finished, Jobs, report, run_plan
+from gpbench.cli.session import Place, Running, plan_experiment
 
 app = typer.Typer()
 
 
 @app.command()
 def demo(
-    jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", help="Stages at once. Default: all processors.")
-    ] = None,
+    executor: Executor = ExecutorName.ray,
+    jobs: Jobs = None,
     limit: flags.Limit = None,
     workdir: Annotated[Path, typer.Option(help="Where stages, database and site go.")] = Path(
         "gpbench-demo"
@@ -36,16 +35,7 @@ def demo(
     place = Place(workdir, options.database_url(str(workdir / "gpbench.sqlite"), workdir))
     asked = {} if limit is None else {"limit": limit}
     plan = plan_experiment(config_folder() / "demo.yaml", asked, place, require_data=True)
-    finished = run_plan(
-        plan,
-        place,
-        executor="inline",
-        jobs=jobs,
-        retry_failed=False,
-        force=False,
-        max_retries=2,
-        keep_weights=True,
-    )
+    finished = run_plan(plan, place, Running(executor=executor, jobs=jobs, verbose=verbose > 0))
     report(finished, format_)
     if finished.exit_code == 0:
         _publish(finished, format_)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,11 +14,11 @@ from gpbench.cli.experiment_options import experiment_flags
 from gpbench.cli.output import print_json, print_table, stderr
 from gpbench.cli.session import (
     Place,
+    Running,
     accept_exclusions,
     check_names,
-    default_jobs,
     execute,
-    executor_maker,
+    executor_of,
     make_place,
     place_of,
     plan_experiment,
@@ -48,6 +48,15 @@ class ExecutorName(enum.StrEnum):
     ray = "ray"
 
 
+Executor = Annotated[ExecutorName, typer.Option(help="What runs the stages.")]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", help="Stages at once. Default: processors / threads of the recipe."
+    ),
+]
+
+
 @dataclass(frozen=True)
 class Finished:
     """A run that ended, as `run` and `demo` report it."""
@@ -65,32 +74,20 @@ class Finished:
         return 3 if self.summary.failed or self.summary.blocked else 0
 
 
-def run_plan(
-    plan: Plan,
-    place: Place,
-    *,
-    executor: str,
-    jobs: int | None,
-    retry_failed: bool,
-    force: bool,
-    max_retries: int,
-    keep_weights: bool,
-) -> Finished:
+def run_plan(plan: Plan, place: Place, running: Running) -> Finished:
     """Prepare the data, run every stage of the plan, and return what came of it."""
-    from gpbench.execution.driver import Again
+    from gpbench.execution.files import check_storage
     from gpbench.store import Store
 
     check_names(plan)
-    maker = executor_maker(executor, default_jobs(plan) if jobs is None else jobs)
+    executor = executor_of(plan, running)
+    if running.storage is not None:
+        running = replace(running, storage=check_storage(running.storage))
     make_place(place)
-    console = stderr()
     store = Store.open(place.db)
     plan = prepared(plan, place)
-    again = Again(failed=retry_failed, all=force, retries=max_retries)
-    summary = execute(
-        plan, place, store, console, maker=maker, again=again, keep_weights=keep_weights
-    )
-    return Finished(plan, place, store, summary, executor)
+    summary = execute(plan, place, store, stderr(), executor, running)
+    return Finished(plan, place, store, summary, executor.name)
 
 
 @app.command()
@@ -109,14 +106,19 @@ def run(
     experiment: flags.Name = None,
     limit: flags.Limit = None,
     allow_partial: flags.AllowPartial = False,
-    executor: Annotated[ExecutorName, typer.Option(help="What runs the stages.")] = (
-        ExecutorName.inline
-    ),
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            "--jobs", "-j", help="Stages at once. Default: processors / threads of the recipe."
-        ),
+    executor: Executor = ExecutorName.ray,
+    address: Annotated[
+        str | None,
+        typer.Option(help="Ray cluster to join (HOST:PORT, auto). Default: this machine."),
+    ] = None,
+    gpus_per_stage: Annotated[
+        float | None,
+        typer.Option(min=0.0, help="GPUs of a stage; 0.5: two share one. Default: 1 where any."),
+    ] = None,
+    jobs: Jobs = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="Path or URL all machines reach, for stages. Default: the workdir."),
     ] = None,
     workdir: options.Workdir = None,
     db: options.Db = None,
@@ -130,6 +132,10 @@ def run(
         bool, typer.Option("--retry-failed", help="Run failed stages again, but for diverged ones.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Run every stage again.")] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Seconds without progress after which a stage is ended."),
+    ] = None,
     max_retries: Annotated[
         int, typer.Option(min=0, help="Restarts of a stage whose process died.")
     ] = 2,
@@ -151,16 +157,20 @@ def run(
         show_plan(plan, place, format_)
         return
     accept_exclusions(plan, yes=yes, console=stderr())
-    finished = run_plan(
-        plan,
-        place,
+    running = Running(
         executor=executor,
         jobs=jobs,
+        address=address,
+        gpus_per_stage=gpus_per_stage,
+        storage=storage,
+        timeout_s=timeout,
         retry_failed=retry_failed,
         force=force,
         max_retries=max_retries,
         keep_weights=keep_weights is Keep.all,
+        verbose=verbose > 0,
     )
+    finished = run_plan(plan, place, running)
     report(finished, format_)
     raise typer.Exit(finished.exit_code)
 

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from gpbench.core.plan import Experiment, PlanItem
     from gpbench.core.stage import Outcome
-    from gpbench.execution.driver import Again, Driver, Job, Summary
-    from gpbench.execution.executor import Event, Executor
+    from gpbench.execution.driver import Driver, Job, Summary
+    from gpbench.execution.executor import Executor
     from gpbench.planning import ResolvedDataset
     from gpbench.store import Store
 
@@ -205,6 +205,64 @@ def prepare_dataset(
         raise  # ends with 130
 
 
+@dataclass(frozen=True)
+class Running:
+    """How the stages of a plan are run: flags of `run` that change no number."""
+
+    executor: str = "ray"
+    jobs: int | None = None
+    address: str | None = None
+    gpus_per_stage: float | None = None
+    storage: str | None = None
+    timeout_s: float | None = None
+    retry_failed: bool = False
+    force: bool = False
+    max_retries: int = 2
+    keep_weights: bool = True
+    verbose: bool = False
+
+
+def executor_of(plan: Plan, running: Running) -> Executor:
+    """Return what runs the stages.
+
+    Raises:
+        InvalidValueError: If a flag or `execution.pretrain_workers` does not go with the executor.
+        MissingExtraError: If Ray is asked for and not installed.
+    """
+    if running.jobs is not None and running.jobs < 1:
+        raise InvalidValueError("--jobs", running.jobs, "1 or more")
+    if running.executor == "ray":
+        return _ray(plan, running)
+    for flag, value in (
+        ("--address", running.address),
+        ("--gpus-per-stage", running.gpus_per_stage),
+    ):
+        if value is not None:
+            raise InvalidValueError(flag, value, "a flag of --executor ray")
+    workers = plan.experiment.execution.pretrain_workers
+    if workers > 1:
+        raise InvalidValueError("execution.pretrain_workers", workers, "1, or --executor ray")
+    from gpbench.execution.inline import Inline
+    from gpbench.execution.processes import Processes
+
+    jobs = default_jobs(plan) if running.jobs is None else running.jobs
+    # a stage that hangs can be ended only in a process of its own
+    return Inline() if jobs == 1 and running.timeout_s is None else Processes(jobs)
+
+
+def _ray(plan: Plan, running: Running) -> Executor:
+    from gpbench.execution.ray_cluster import ClusterOptions, Needs, require_ray
+
+    require_ray()
+    from gpbench.execution.ray_tune import RayTune
+
+    execution = plan.experiment.execution
+    return RayTune(
+        ClusterOptions(running.address, running.gpus_per_stage, running.jobs, running.verbose),
+        Needs(plan.experiment.recipe.cpu_threads, execution.device, execution.pretrain_workers),
+    )
+
+
 def default_jobs(plan: Plan) -> int:
     """Return how many stages fit on this machine's processors at once; 1 where a GPU is used."""
     import torch
@@ -214,39 +272,18 @@ def default_jobs(plan: Plan) -> int:
     return max(1, len(os.sched_getaffinity(0)) // plan.experiment.recipe.cpu_threads)
 
 
-def executor_maker(name: str, jobs: int) -> Callable[[Callable[[Event], None]], Executor]:
-    """Return what builds the executor of that name.
-
-    Raises:
-        InvalidValueError: If there is no such executor, or not yet.
-    """
-    if name == "ray":
-        raise InvalidValueError(
-            "--executor", name, "not there yet; --executor inline runs everything"
-        )
-    if name != "inline":
-        raise InvalidValueError("--executor", name, "inline")
-    if jobs < 1:
-        raise InvalidValueError("--jobs", jobs, "1 or more")
-
-    def make(listen: Callable[[Event], None]) -> Executor:
-        from gpbench.execution.inline import Inline
-        from gpbench.execution.processes import Processes
-
-        return Inline(listen) if jobs == 1 else Processes(jobs)
-
-    return make
-
-
-def jobs_of(plan: Plan, place: Place, *, keep_weights: bool) -> list[Job]:
+def jobs_of(
+    plan: Plan, place: Place, *, keep_weights: bool, storage: str | None = None
+) -> list[Job]:
     """Return the distinct stages of a plan as jobs, parents first."""
     from gpbench.execution.driver import Job
     from gpbench.planning import requests
 
+    sent = requests(plan, place.workdir, keep_weights=keep_weights, storage=storage)
     items = plan.stages()
     by_index = {item.index: item for item in plan.items}
     jobs = []
-    for key, request in requests(plan, place.workdir, keep_weights=keep_weights).items():
+    for key, request in sent.items():
         item = items[key]
         parents = (by_index[index].key for index in item.needs)
         jobs.append(Job(request, item, tuple(parent for parent in parents if parent is not None)))
@@ -254,24 +291,24 @@ def jobs_of(plan: Plan, place: Place, *, keep_weights: bool) -> list[Job]:
 
 
 def execute(
-    plan: Plan,
-    place: Place,
-    store: Store,
-    console: Console,
-    *,
-    maker: Callable[[Callable[[Event], None]], Executor],
-    again: Again,
-    keep_weights: bool = True,
+    plan: Plan, place: Place, store: Store, console: Console, executor: Executor, running: Running
 ) -> Summary:
     """Run the plan to its end or to an interruption."""
-    from gpbench.execution.driver import Driver
+    from gpbench.execution.driver import Again, Driver
+    from gpbench.execution.files import StageFiles
     from gpbench.execution.watch import watcher
+    from gpbench.planning.durations import expected_seconds
 
     store.record(plan)
-    with watcher(console, headline_of(plan, place)) as watching:
-        driver = Driver(store, watching, again)
+    jobs = jobs_of(plan, place, keep_weights=running.keep_weights, storage=running.storage)
+    past = store.durations()
+    seconds = expected_seconds([job.request.spec for job in jobs], past)
+    again = Again(running.retry_failed, running.force, running.max_retries)
+    headline = headline_of(plan, place)
+    with watcher(console, headline, past, verbose=running.verbose) as watching:
+        driver = Driver(store, StageFiles(running.storage), watching, again, running.timeout_s)
         with _interruptible(driver, console):
-            return driver.run(jobs_of(plan, place, keep_weights=keep_weights), maker)
+            return driver.run(jobs, executor, seconds)
 
 
 def headline_of(plan: Plan, place: Place) -> Callable[[Outcome, PlanItem], str]:

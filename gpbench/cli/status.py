@@ -1,14 +1,25 @@
-"""`gpbench status`: how far the experiments of a working directory are."""
+"""`gpbench status`: how far an experiment is, what runs now, and what failed."""
 
 from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gpbench.cli import options
 from gpbench.cli.output import print_json, print_table
-from gpbench.cli.session import place_of
+from gpbench.cli.session import Place, place_of
+from gpbench.core.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from gpbench.store import RunningStage, StoreStatus
 
 app = typer.Typer()
+
+Watch = Annotated[
+    bool, typer.Option("--watch", help="Show it again every 2 s, until every stage has ended.")
+]
 
 
 @app.command()
@@ -16,21 +27,88 @@ def status(
     workdir: options.Workdir = None,
     db: options.Db = None,
     experiment: options.ExperimentName = None,
+    watch: Watch = False,
     format_: options.Format = options.DataFormat.table,
     verbose: options.Verbose = 0,
     debug: options.Debug = False,
     no_color: options.NoColor = False,
 ) -> None:
-    """Show how far the experiments of a working directory are, and what failed."""
+    """Show how far an experiment is, what runs now, and what failed."""
     from gpbench.store import Store
 
-    with Store.open(place_of(workdir, db).db, read_only=True) as store:
-        found = store.status(experiment or store.latest_experiment())
-    if format_ is options.DataFormat.json:
-        failed = [{"key": each.key, "error": each.error, "log": each.log} for each in found.failed]
-        print_json({"schema": "gpbench.status/1", "counts": found.counts, "failed": failed})
-        return
-    print_table(("state", "stages"), [(state, str(n)) for state, n in found.counts.items()])
+    if watch and format_ is options.DataFormat.json:
+        raise ConfigError("--watch shows text: leave it out, or --format json")
+    place = place_of(workdir, db)
+    _check_begun(place)
+    with Store.open(place.db, read_only=True) as store:
+        name = experiment or store.latest_experiment()
+        if name is None:
+            raise _nothing_yet(place)
+        if watch:
+            from gpbench.cli.status_watch import watch_status
+
+            watch_status(lambda: store.status(name))
+        elif format_ is options.DataFormat.json:
+            print_json(_document(store.status(name)))
+        else:
+            _print_status(store.status(name))
+
+
+def _check_begun(place: Place) -> None:
+    """Check that there is a database; without one, nothing was run.
+
+    Raises:
+        StoreError: If not.
+    """
+    from gpbench.store.database import locate
+
+    file = locate(place.db).path
+    if file is not None and not file.exists():
+        raise _nothing_yet(place)
+
+
+def _nothing_yet(place: Place) -> StoreError:
+    return StoreError(
+        f"nothing was run in {place.workdir} yet: `gpbench run` begins an experiment; "
+        "--workdir names another working directory, --db another database"
+    )
+
+
+def _document(found: StoreStatus) -> dict[str, Any]:
+    return {
+        "schema": "gpbench.status/1",
+        "experiment": found.experiment,
+        "counts": found.counts,
+        "running": [_running(each) for each in found.running],
+        "failed": [asdict(each) for each in found.failed],
+    }
+
+
+def _running(stage: RunningStage) -> dict[str, Any]:
+    item = asdict(stage.item)
+    facts = ("kind", "phase", "arm", "backbone", "in_chans", "dataset", "label_fraction")
+    return {
+        "key": stage.key,
+        **{name: item[name] for name in (*facts, "pretrain_seed", "finetune_seed")},
+        "since": stage.since,
+        "beat": stage.beat,
+    }
+
+
+def _print_status(found: StoreStatus) -> None:
+    from gpbench.cli.status_watch import beat_of, elapsed_words
+    from gpbench.execution.view import beat_words, stage_label
+
+    typer.echo(f"experiment {found.experiment}")
+    print_table(
+        ("state", "stages"), [(state, str(number)) for state, number in found.counts.items()]
+    )
+    if found.running:
+        rows = [
+            (stage_label(each.item), beat_words(beat_of(each)), elapsed_words(each))
+            for each in found.running
+        ]
+        print_table(("running", "last said", "for"), rows)
     if found.failed:
         rows = [(each.key[:12], each.error or "", each.log or "") for each in found.failed]
         print_table(("failed", "error", "log"), rows)

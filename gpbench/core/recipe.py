@@ -131,6 +131,8 @@ class Execution:
     loader_workers: int = field(default=2, metadata=NOT_NEGATIVE)
     micro_batch: int | None = field(default=None, metadata=POSITIVE)
     """Samples per forward pass of a pre-training, whose gradients are added up; null: the batch."""
+    pretrain_workers: int = field(default=1, metadata=POSITIVE)
+    """Processes that share each batch of a pre-training, a device each."""
     checkpoint_seconds: float = field(default=60.0, metadata=NOT_NEGATIVE)
     """Least time between two checkpoints."""
 

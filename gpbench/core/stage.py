@@ -35,6 +35,8 @@ PLAIN = "plain"
 
 Kind = Literal["pretrain", "finetune"]
 Status = Literal["ok", "diverged", "oom", "timeout", "preempted", "invalid"]
+CONCLUSIVE: frozenset[Status] = frozenset({"ok", "diverged"})
+"""A stage that ended so left nothing to continue from."""
 State = Literal["pending", "running", "done", "failed", "blocked"]
 Stem = Literal["rgb", "target"]
 """`rgb`: the parent's stem has kernels named red, green, blue.
@@ -196,6 +198,17 @@ class StageRequest:
     """Where prepared tile stores lie."""
     execution: Execution
     keep_weights: bool = True
+    storage: str | None = None
+    """Path or fsspec URL where all nodes find the stages' files.
+
+    None: they share the working directory.
+    """
+    selector: str | None = None
+    """What the spec's dataset is called, for a node that prepares it itself."""
+    data_roots: Mapping[str, str] = field(default_factory=dict)
+    """Dataset -> folder of its raw files, to prepare it from."""
+    allow_partial: bool = False
+    """A part of the dataset will do."""
 
     def to_json(self) -> str:
         return canonical_json(self)
@@ -274,6 +287,10 @@ class Outcome:
     """The scored images, in the order of the counts."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """device, cpu, platform, python and library versions, worker pid."""
+
+    def text(self) -> str:
+        """Return the content of outcome.json."""
+        return self.to_json() + "\n"
 
     def to_json(self) -> str:
         return canonical_json(self)

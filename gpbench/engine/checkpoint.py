@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ import torch
 from torch import nn
 
 from gpbench.core.stage import HistoryRow
+from gpbench.engine.device import Generators, set_generators
 
 NAME = "checkpoint.pt"
 
@@ -21,53 +24,68 @@ class Progress:
     step: int
     history: list[HistoryRow]
     losses: list[float]
+    micro_batch: int | None = None
+    """Samples per forward pass, where memory did not suffice for what was asked for."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What holds the state of a training, beside its progress and the random generators."""
+
+    module: nn.Module
+    optimiser: torch.optim.Optimizer
+    averaged: nn.Module | None
+    device: torch.device
 
 
 def save(
-    folder: Path,
-    progress: Progress,
-    module: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    averaged: nn.Module | None,
-    device: torch.device,
+    folder: Path, progress: Progress, trained: Trained, generators: Sequence[Generators]
 ) -> None:
-    """Write the checkpoint of a stage; a reader sees the old one or the new one, whole."""
+    """Write the checkpoint of a stage; a reader sees the old one or the new one, whole.
+
+    `generators` is the state of each process that trains.
+    """
+    averaged = trained.averaged
     state = {
         "step": progress.step,
         "history": [asdict(row) for row in progress.history],
         "losses": progress.losses,
-        "module": module.state_dict(),
-        "optimiser": optimiser.state_dict(),
+        "micro_batch": progress.micro_batch,
+        "module": trained.module.state_dict(),
+        "optimiser": trained.optimiser.state_dict(),
         "averaged": averaged.state_dict() if averaged is not None else None,
-        "cpu_rng": torch.get_rng_state(),
-        "cuda_rng": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
+        "cpu_rng": generators[0][0],
+        "cuda_rng": generators[0][1],
+        "other_rngs": list(generators[1:]),
     }
     partial = folder / f"{NAME}.partial"
     torch.save(state, partial)
     partial.replace(folder / NAME)
 
 
-def restore(
-    folder: Path,
-    module: nn.Module,
-    optimiser: torch.optim.Optimizer,
-    averaged: nn.Module | None,
-    device: torch.device,
-) -> Progress:
-    """Return how far the stage in `folder` is, its state loaded; step 0 without a checkpoint."""
+def read(folder: Path) -> bytes | None:
+    """Return the checkpoint that lies in a stage's folder, None if there is none."""
     path = folder / NAME
-    if not path.exists():
+    return path.read_bytes() if path.exists() else None
+
+
+def restore(content: bytes | None, trained: Trained, rank: int = 0) -> Progress:
+    """Return how far a checkpoint is, its state loaded; step 0 without one.
+
+    A process that was not there when it was written keeps its generators.
+    """
+    if content is None:
         return Progress(0, [], [])
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    module.load_state_dict(state["module"])
-    optimiser.load_state_dict(state["optimiser"])
-    if averaged is not None:
-        averaged.load_state_dict(state["averaged"])
-    torch.set_rng_state(state["cpu_rng"])
-    if device.type == "cuda" and state["cuda_rng"] is not None:
-        torch.cuda.set_rng_state(state["cuda_rng"], device)
+    state: dict[str, Any] = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    trained.module.load_state_dict(state["module"])
+    trained.optimiser.load_state_dict(state["optimiser"])
+    if trained.averaged is not None:
+        trained.averaged.load_state_dict(state["averaged"])
+    generators = [(state["cpu_rng"], state["cuda_rng"]), *state.get("other_rngs", ())]
+    if rank < len(generators):
+        set_generators(generators[rank], trained.device)
     history = [HistoryRow(**row) for row in state["history"]]
-    return Progress(state["step"], history, state["losses"])
+    return Progress(state["step"], history, state["losses"], state.get("micro_batch"))
 
 
 def remove(folder: Path) -> None:

@@ -58,6 +58,38 @@ def autocast(numerics: Numerics, device: torch.device) -> AbstractContextManager
     return nullcontext()
 
 
+Generators = tuple[torch.Tensor, torch.Tensor | None]
+"""State of torch's global generators: the CPU's, and the device's where it is another."""
+
+
+def generators(device: torch.device) -> Generators:
+    """Return the state of the generators that dropout and stochastic depth draw from."""
+    on_device = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+    return torch.get_rng_state(), on_device
+
+
+def set_generators(state: Generators, device: torch.device) -> None:
+    """Put the generators into a state that `generators` returned, on this or another device."""
+    on_cpu, on_device = state
+    torch.set_rng_state(on_cpu)
+    if device.type == "cuda" and on_device is not None:
+        torch.cuda.set_rng_state(on_device, device)
+
+
+def memory_bytes(device: torch.device) -> int | None:
+    """Return how much a CUDA stage ever allocated, or a CPU stage's process holds; None: unknown.
+
+    Not the peak of the process: a worker runs one stage after another.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 @cache
 def _cpu_model() -> str:
     """Return the processor's name as the kernel tells it, else its architecture."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 
@@ -16,6 +17,8 @@ class Beat:
     steps: int
     loss: float | None = None
     images_per_s: float | None = None
+    memory_bytes: int | None = None
+    """Device: the most that was ever allocated; CPU: what the process holds now."""
 
 
 class Monitor(Protocol):
@@ -29,6 +32,10 @@ class Monitor(Protocol):
         """Return whether the stage is to checkpoint and stop at the next step."""
         ...
 
+    def saved(self, folder: Path) -> None:
+        """Take note that a checkpoint was written in the stage's folder, whole."""
+        ...
+
 
 class Silent:
     """A monitor that hears nothing and never stops a stage."""
@@ -38,3 +45,6 @@ class Silent:
 
     def stop_wanted(self) -> bool:
         return False
+
+    def saved(self, folder: Path) -> None:
+        pass

@@ -1,21 +1,24 @@
-"""The driver: starts what is ready, commits what ended; the store's only writer."""
+"""The driver: hands out what is ready, commits what ended; the store's only writer."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from gpbench.core.plan import PlanItem
-from gpbench.core.stage import Outcome, StageRequest, utc_now
-from gpbench.engine import checkpoint
-from gpbench.execution.executor import Died, Ended, Event, Executor, Progressed
-from gpbench.execution.leftovers import backbone_file, left_outcome, remove_leftovers
+from gpbench.core.stage import Kind, Outcome, StageRequest, Status, utc_now
+from gpbench.engine.monitor import Beat
+from gpbench.execution.executor import KINDS, Ended, Event, Executor, Progressed, Started
+from gpbench.execution.files import StageFiles
+from gpbench.execution.queue import StageQueue
 from gpbench.store import Owner, Store
 
-HEARTBEAT_S = 15.0
+HEARTBEAT_S = 5.0
+ELSEWHERE_S = 1.0
+"""How often stages that another run is busy with are looked at."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Watcher:
 
     def progressed(self, job: Job, event: Progressed) -> None: ...
 
+    def died(self, job: Job, reason: str, *, again: bool) -> None: ...
+
     def ended(self, job: Job, outcome: Outcome) -> None: ...
 
     def failed_before(self, job: Job) -> None: ...
@@ -65,7 +70,7 @@ class Watcher:
 
 @dataclass(frozen=True)
 class Again:
-    """Which stages that already ended are run again."""
+    """Which stages are run again."""
 
     failed: bool = False
     """--retry-failed: those that failed, but for the diverged."""
@@ -75,154 +80,242 @@ class Again:
     """--max-retries: how often a stage whose process died is started again within one run."""
 
 
-class Driver:
-    """One run of a list of jobs, parents before their children."""
+@dataclass
+class _Running:
+    """A stage that an executor has."""
 
-    def __init__(self, store: Store, watcher: Watcher, again: Again) -> None:
-        self.store, self.watcher, self.again = store, watcher, again
+    beat: Beat | None = None
+    sign_at: float | None = None
+    """When it last got on, by the monotonic clock; None: it has not begun yet."""
+    hangs: bool = False
+
+
+class Driver:
+    """One run of a list of jobs, parents before their children. Meets `executor.Work`."""
+
+    def __init__(
+        self,
+        store: Store,
+        files: StageFiles,
+        watcher: Watcher,
+        again: Again,
+        timeout_s: float | None = None,
+    ) -> None:
+        """Take what a run needs; `timeout_s`: how long a stage may run without getting on."""
+        self.store, self.files, self.watcher, self.again = store, files, watcher, again
+        self.timeout_s = timeout_s
         self.owner = Owner.current()
         self.summary = Summary()
-        self.state: dict[str, str] = {}
-        self.jobs: dict[str, Job] = {}
-        self.deaths: Counter[str] = Counter()
         self.stop_wanted = False
-        self._executor: Executor | None = None
-        self._beat_at = 0.0
+        self._jobs: dict[str, Job] = {}
+        self._queue = StageQueue({}, {}, {})
+        self._running: dict[str, _Running] = {}
+        self._elsewhere: list[str] = []
+        self._elsewhere_at = self._beat_at = time.monotonic()
+        self._begun: set[str] = set()
+        self._remade: set[str] = set()
+        self._blocked: set[str] = set()
+        self._deaths: Counter[str] = Counter()
 
-    def run(
-        self, jobs: Iterable[Job], make: Callable[[Callable[[Event], None]], Executor]
-    ) -> Summary:
+    def run(self, jobs: Iterable[Job], executor: Executor, seconds: Mapping[str, float]) -> Summary:
         """Run all jobs that are not done and return what came of each.
 
-        `make` builds the executor from a function that takes events as they come.
+        Args:
+            jobs: The stages, parents before their children.
+            executor: What runs them.
+            seconds: Key -> how long a stage is expected to run: the longest start first.
         """
-        self.jobs = {job.key: job for job in jobs}
-        self.watcher.begun(list(self.jobs.values()))
-        self.state = dict.fromkeys(self.jobs, "waiting")
-        with make(self._take) as executor:
-            self._executor = executor
-            while self._advance(executor):
-                for event in executor.events():
-                    self._take(event)
+        self._jobs = {job.key: job for job in jobs}
+        self.watcher.begun(list(self._jobs.values()))
+        todo = self._without_done()
+        self._queue = StageQueue(
+            {key: [need for need in job.needs if need in todo] for key, job in todo.items()},
+            {key: job.item.kind for key, job in todo.items()},
+            seconds,
+        )
+        executor.run(self)
         self.summary.interrupted = self.stop_wanted
         return self.summary
 
     def stop(self) -> None:
         """Let running stages checkpoint and start no more; safe in a signal handler."""
         self.stop_wanted = True
-        if self._executor is not None:
-            self._executor.stop()
 
-    def _advance(self, executor: Executor) -> bool:
-        """Start what is ready; return whether anything runs."""
-        for job in self.jobs.values():
-            if self.state[job.key] != "waiting" or self.stop_wanted:
-                continue
-            failed = [key for key in job.needs if self.state[key] in ("failed", "blocked")]
-            if failed:
-                self._block(job, failed[0])
-            elif all(self.state[key] == "done" for key in job.needs) and executor.free > 0:
-                self._begin(job, executor)
-        self._heartbeat()
-        return any(state == "running" for state in self.state.values()) or self._elsewhere()
+    @property
+    def finished(self) -> bool:
+        idle = not self._running
+        return idle and (self.stop_wanted or not (len(self._queue) or self._elsewhere))
 
-    def _elsewhere(self) -> bool:
-        """Wait a little for stages that another run of this machine or cluster is busy with."""
-        if self.stop_wanted or "elsewhere" not in self.state.values():
-            return False
-        time.sleep(1.0)
-        for key, state in self.state.items():
-            if state == "elsewhere":
-                self.state[key] = "waiting"
-        return True
+    def next(self, kinds: Collection[Kind] = KINDS) -> StageRequest | None:
+        self._look_elsewhere()
+        while not self.stop_wanted and (key := self._queue.pop(kinds)) is not None:
+            if self._begin(self._jobs[key]):
+                return self._jobs[key].request
+        return None
 
-    def _begin(self, job: Job, executor: Executor) -> None:
-        force = self.again.all or self._weights_lost(job)
-        claim = self.store.claim(job.key, self.owner, retry_failed=self.again.failed, force=force)
-        if claim == "done":
-            self.state[job.key] = "done"
-            self.summary.skipped.append(job.key)
-            self.watcher.skipped(job)
-        elif claim == "failed":
-            self.state[job.key] = "failed"
-            self.summary.failed.append(job.key)
-            self.watcher.failed_before(job)
-        elif claim == "running":  # by another run, which has the stage or its parent
-            self.watcher.waiting(job)
-            self.state[job.key] = "elsewhere"
-        elif claim == "blocked":  # another run forced the parent, and it failed there
-            self._block(job, job.needs[0])
+    def take(self, event: Event) -> None:
+        running = self._running.get(event.key)
+        if running is None:
+            return  # it ended in the moment in which it was killed for hanging
+        job = self._jobs[event.key]
+        if isinstance(event, Started):
+            running.sign_at = time.monotonic()
+            self.watcher.started(job)
+        elif isinstance(event, Progressed):
+            self._progressed(job, running, event)
         else:
-            self._run(job, executor)
+            del self._running[event.key]
+            if isinstance(event, Ended):
+                self._ended(job, event.sha256)
+            elif running.hangs:
+                self._failed(job, "timeout", f"it did not get on for {self.timeout_s:g} s")
+            else:
+                self._died(job, event.reason)
 
-    def _run(self, job: Job, executor: Executor) -> None:
-        folder = Path(job.request.folder)
-        self.watcher.started(job)
-        if self.again.all:
-            remove_leftovers(folder)
-        outcome = left_outcome(folder, job.key)
-        if outcome is not None and (outcome.status == "ok" or not self.again.failed):
-            checkpoint.remove(folder)
-            self._commit(job, outcome)  # a worker finished, and its driver was gone
-            return
-        self.state[job.key] = "running"
-        executor.start(job.request)
-
-    def _block(self, job: Job, parent: str) -> None:
-        because = f"its parent {parent[:12]} failed"
-        self.state[job.key] = "blocked"
-        self.summary.blocked.append(job.key)
-        self.store.block([job.key], because)
-        self.watcher.blocked(job, because)
-
-    def _take(self, event: Event) -> None:
-        job = self.jobs[event.key]
-        if isinstance(event, Progressed):
-            self._heartbeat()
-            self.watcher.progressed(job, event)
-        elif isinstance(event, Died):
-            self._died(job, event.reason)
-        elif isinstance(event, Ended) and event.outcome is None:
-            self._stopped(job)
-        elif isinstance(event, Ended) and event.outcome is not None:
-            self._commit(job, event.outcome)
-
-    def _died(self, job: Job, reason: str) -> None:
-        self.deaths[job.key] += 1
-        if self.deaths[job.key] <= self.again.retries and not self.stop_wanted:
-            assert self._executor is not None  # noqa: S101  set before any event can come
-            self._executor.start(job.request)
-            return
-        if self.stop_wanted:
-            self._stopped(job)
-            return
-        error = f"{reason}; --retry-failed continues from its last checkpoint"
-        self._commit(job, Outcome(job.key, "preempted", utc_now(), 0.0, error))
-
-    def _stopped(self, job: Job) -> None:
-        self.store.release(job.key)
-        self.state[job.key] = "stopped"
-
-    def _weights_lost(self, job: Job) -> bool:
-        """Return whether a finished pre-training's file is gone while a child still needs it."""
-        if job.item.kind != "pretrain" or backbone_file(Path(job.request.folder)).is_file():
-            return False
-        children = [other for other in self.jobs.values() if job.key in other.needs]
-        states = self.store.states([job.key, *(child.key for child in children)])
-        return states.get(job.key) == "done" and any(
-            states.get(child.key) != "done" or self._weights_lost(child) for child in children
-        )
-
-    def _commit(self, job: Job, outcome: Outcome) -> None:
-        self.store.commit(outcome, Path(job.request.folder))
-        ok = outcome.status == "ok"
-        self.state[job.key] = "done" if ok else "failed"
-        (self.summary.done if ok else self.summary.failed).append(job.key)
-        self.watcher.ended(job, outcome)
-
-    def _heartbeat(self) -> None:
+    def tick(self) -> list[str]:
         now = time.monotonic()
         if now - self._beat_at > HEARTBEAT_S:
             self._beat_at = now
-            running = [key for key, state in self.state.items() if state == "running"]
-            self.store.heartbeat(running)
+            beats = {key: each.beat for key, each in self._running.items()}
+            self.store.heartbeat(
+                {key: asdict(beat) if beat else None for key, beat in beats.items()}
+            )
+        hanging = []
+        for key, each in self._running.items():
+            if self.timeout_s and each.sign_at and now - each.sign_at > self.timeout_s:
+                each.hangs = True
+                hanging.append(key)
+        return hanging
+
+    def _without_done(self) -> dict[str, Job]:
+        """Return the jobs that are to be run, after taking note of those that are done."""
+        if self.again.all:
+            return dict(self._jobs)
+        states = self.store.states(list(self._jobs))
+        children: dict[str, list[str]] = {key: [] for key in self._jobs}
+        todo = set()
+        for key, job in reversed(self._jobs.items()):
+            for need in job.needs:
+                children[need].append(key)
+            if states.get(key) != "done":
+                todo.add(key)
+            elif todo.intersection(children[key]) and not self.files.has_weights(job.request):
+                todo.add(key)
+                self._remade.add(key)
+        for key, job in self._jobs.items():
+            if key not in todo:
+                self._skip(job)
+        return {key: job for key, job in self._jobs.items() if key in todo}
+
+    def _look_elsewhere(self) -> None:
+        """Try stages again that another run of this machine or cluster was busy with."""
+        now = time.monotonic()
+        if self._elsewhere and now - self._elsewhere_at > ELSEWHERE_S:
+            self._elsewhere_at = now
+            for key in self._elsewhere:
+                self._queue.put_back(key)
+            self._elsewhere.clear()
+
+    def _begin(self, job: Job) -> bool:
+        """Return whether a stage is now ours and to be run."""
+        force = self.again.all or job.key in self._remade
+        if job.key in self._begun:
+            force = False  # what it left is what it continues from
+        claim = self.store.claim(job.key, self.owner, retry_failed=self.again.failed, force=force)
+        if claim == "claimed":
+            return self._claimed(job)
+        if claim == "done":
+            self._skip(job)
+            self._queue.done(job.key)
+        elif claim == "failed":
+            self.summary.failed.append(job.key)
+            self.watcher.failed_before(job)
+            self._block_below(job)
+        elif claim == "running":  # by another run, which has the stage or its parent
+            self._elsewhere.append(job.key)
+            self.watcher.waiting(job)
+        else:  # another run forced the parent, and it failed there
+            self._block(job, job.needs[0])
+            self._block_below(job)
+        return False
+
+    def _claimed(self, job: Job) -> bool:
+        if self.again.all and job.key not in self._begun:
+            self.files.forget(job.request)
+        self._begun.add(job.key)
+        left = self.files.outcome(job.request, None)
+        if left is not None and (left.status == "ok" or not self.again.failed):
+            self._commit(job, left)  # a worker finished, and its driver was gone
+            return False
+        self._running[job.key] = _Running()
+        return True
+
+    def _progressed(self, job: Job, running: _Running, event: Progressed) -> None:
+        before = running.beat
+        if before is None or (before.activity, before.step) != (
+            event.beat.activity,
+            event.beat.step,
+        ):
+            running.sign_at = time.monotonic()
+        running.beat = event.beat
+        self.watcher.progressed(job, event)
+
+    def _ended(self, job: Job, sha256: str | None) -> None:
+        if sha256 is None:
+            self.store.release(job.key)
+            return
+        outcome = self.files.outcome(job.request, sha256)
+        if outcome is None:
+            reason = (
+                f"what it left in {job.request.storage or job.request.folder} cannot be read here: "
+                "share the working directory, or give --storage"
+            )
+            self._failed(job, "preempted", reason)
+        else:
+            self._commit(job, outcome)
+
+    def _died(self, job: Job, reason: str) -> None:
+        left = self.files.outcome(job.request, None)
+        if left is not None and left.status == "ok":
+            self._commit(job, left)  # it had finished, and its process could not tell
+            return
+        self._deaths[job.key] += 1
+        again = self._deaths[job.key] <= self.again.retries and not self.stop_wanted
+        if again or self.stop_wanted:
+            self.store.release(job.key)
+            self.watcher.died(job, reason, again=again)
+        if again:
+            self._queue.put_back(job.key)
+        elif not self.stop_wanted:
+            self._failed(job, "preempted", reason)
+
+    def _failed(self, job: Job, status: Status, reason: str) -> None:
+        """Commit a failure that its process could not write down itself."""
+        error = f"{reason}; --retry-failed continues from its last checkpoint"
+        self._commit(job, Outcome(job.key, status, utc_now(), 0.0, error))
+
+    def _commit(self, job: Job, outcome: Outcome) -> None:
+        self.store.commit(outcome, Path(job.request.folder))
+        self.watcher.ended(job, outcome)
+        if outcome.status == "ok":
+            self.summary.done.append(job.key)
+            self._queue.done(job.key)
+        else:
+            self.summary.failed.append(job.key)
+            self._block_below(job)
+
+    def _skip(self, job: Job) -> None:
+        self.summary.skipped.append(job.key)
+        self.watcher.skipped(job)
+
+    def _block_below(self, job: Job) -> None:
+        for key in self._queue.descendants(job.key):
+            if key not in self._blocked:
+                self._block(self._jobs[key], self._jobs[key].needs[0])
+
+    def _block(self, job: Job, parent: str) -> None:
+        because = f"its parent {parent[:12]} failed"
+        self._blocked.add(job.key)
+        self.summary.blocked.append(job.key)
+        self.store.block([job.key], because)
+        self.watcher.blocked(job, because)

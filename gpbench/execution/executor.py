@@ -1,13 +1,27 @@
-"""What runs stages: the Protocol that every executor meets, and the events it reports."""
+"""What runs stages: the Protocol that every executor meets, and what it and the driver say.
+
+An executor asks the driver for the next stage whenever it has room for one, so that a loop that is
+not ours (Ray Tune's) can be the loop.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Protocol
 
-from gpbench.core.stage import Outcome, StageRequest
-from gpbench.engine.monitor import Beat
+from gpbench.core.stage import Kind, Outcome, StageRequest
+from gpbench.engine.monitor import Beat, Monitor
+
+KINDS: frozenset[Kind] = frozenset({"pretrain", "finetune"})
+
+
+@dataclass(frozen=True)
+class Started:
+    """A stage that was handed out begins to run; sent once per attempt."""
+
+    key: str
 
 
 @dataclass(frozen=True)
@@ -20,10 +34,15 @@ class Progressed:
 
 @dataclass(frozen=True)
 class Ended:
-    """A stage left an outcome in its folder; None: it was stopped and left a checkpoint."""
+    """A stage left its outcome; `sha256` of outcome.json; None: it was stopped at a checkpoint."""
 
     key: str
-    outcome: Outcome | None
+    sha256: str | None
+
+    @classmethod
+    def well(cls, outcome: Outcome) -> Ended:
+        """Return what is said of a stage whose outcome was written."""
+        return cls(outcome.key, hashlib.sha256(outcome.text().encode()).hexdigest())
 
 
 @dataclass(frozen=True)
@@ -34,29 +53,46 @@ class Died:
     reason: str
 
 
-Event = Progressed | Ended | Died
+Runner = Callable[[StageRequest, Monitor], Outcome]
+"""What runs a stage in a worker: `gpbench.stages.run.run_stage`."""
+
+Event = Started | Progressed | Ended | Died
+
+
+class Work(Protocol):
+    """The driver as an executor sees it."""
+
+    @property
+    def stop_wanted(self) -> bool:
+        """Whether running stages are to checkpoint and stop; none is handed out any more."""
+        ...
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing runs and nothing can start any more."""
+        ...
+
+    def next(self, kinds: Collection[Kind] = KINDS) -> StageRequest | None:
+        """Return a stage of one of these kinds that is now the executor's; None: none is ready."""
+        ...
+
+    def take(self, event: Event) -> None:
+        """Take note of what happened to a stage."""
+        ...
+
+    def tick(self) -> list[str]:
+        """Keep claims alive; to be called every second or so.
+
+        Returns the stages that hang: their processes are to be killed, and `Died` reported.
+        """
+        ...
 
 
 class Executor(Protocol):
-    """Runs stages somewhere. Used as a context manager; leaving it leaves no process behind."""
+    """Runs stages somewhere."""
 
-    @property
-    def free(self) -> int:
-        """Return how many more stages can be started now."""
+    name: str
+
+    def run(self, work: Work) -> None:
+        """Run stages until `work` is finished; leaves no process behind, however it ends."""
         ...
-
-    def start(self, request: StageRequest) -> None:
-        """Take a stage on; returns at once."""
-        ...
-
-    def events(self) -> Iterable[Event]:
-        """Yield what happened since the last call; block at most about a second for it."""
-        ...
-
-    def stop(self) -> None:
-        """Ask all running stages to checkpoint and stop; their `Ended` still comes."""
-        ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(self, *exc: object) -> None: ...

@@ -2,55 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Self
+import time
+from dataclasses import dataclass
+from pathlib import Path
 
 from gpbench.core.errors import StageInterruptedError
-from gpbench.core.stage import Outcome, StageRequest
+from gpbench.core.stage import StageRequest
 from gpbench.engine.monitor import Beat
-from gpbench.execution.executor import Ended, Event, Progressed
+from gpbench.execution.executor import Ended, Progressed, Started, Work
 
 
 class Inline:
-    """Runs one stage at a time in the calling thread; beats are handed to `listen` as they come."""
+    """Runs one stage at a time in the calling thread. A stage that hangs hangs the run."""
 
-    def __init__(self, listen: Callable[[Event], None]) -> None:
-        self._listen = listen
-        self._waiting: StageRequest | None = None
-        self._running = ""
-        self._stopped = False
+    name = "inline"
 
-    @property
-    def free(self) -> int:
-        return 0 if self._waiting or self._stopped else 1
+    def run(self, work: Work) -> None:
+        while not work.finished:
+            request = work.next()
+            if request is None:
+                work.tick()
+                time.sleep(0.2)  # only another run's stages are left
+                continue
+            self._run(request, work)
 
-    def start(self, request: StageRequest) -> None:
-        self._waiting = request
-
-    def events(self) -> Iterable[Event]:
+    def _run(self, request: StageRequest, work: Work) -> None:
         from gpbench.stages.run import run_stage  # noqa: PLC0415  slow to load: when there is work
 
-        if self._waiting is None:
-            return
-        request, self._waiting = self._waiting, None
-        self._running = request.spec.key
+        key = request.spec.key
+        work.take(Started(key))
         try:
-            outcome: Outcome | None = run_stage(request, self)
+            ended = Ended.well(run_stage(request, _Telling(key, work)))
         except StageInterruptedError:
-            outcome = None
-        yield Ended(self._running, outcome)
+            ended = Ended(key, None)
+        work.take(ended)
 
-    def stop(self) -> None:
-        self._stopped = True
+
+@dataclass
+class _Telling:
+    """The monitor of a stage that runs in the driver's own process."""
+
+    key: str
+    work: Work
 
     def beat(self, beat: Beat) -> None:
-        self._listen(Progressed(self._running, beat))
+        self.work.take(Progressed(self.key, beat))
+        self.work.tick()
 
     def stop_wanted(self) -> bool:
-        return self._stopped
+        return self.work.stop_wanted
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
+    def saved(self, folder: Path) -> None:
         pass

@@ -13,12 +13,12 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Self
+from pathlib import Path
 
 from gpbench.core.errors import StageInterruptedError
-from gpbench.core.stage import Outcome, StageRequest
+from gpbench.core.stage import StageRequest
 from gpbench.engine.monitor import Beat
-from gpbench.execution.executor import Died, Ended, Event, Progressed
+from gpbench.execution.executor import Died, Ended, Event, Progressed, Started, Work
 
 _SPAWN = multiprocessing.get_context("spawn")  # a forked torch process may hang in its thread pool
 
@@ -26,25 +26,40 @@ _SPAWN = multiprocessing.get_context("spawn")  # a forked torch process may hang
 class Processes:
     """Runs up to `jobs` stages at once, in worker processes that serve one stage after another."""
 
+    name = "inline"
+
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
         self._idle: list[_Worker] = []
         self._busy: list[_Worker] = []
-        self._stopped = False
 
-    @property
-    def free(self) -> int:
-        return 0 if self._stopped else self._jobs - len(self._busy)
+    def run(self, work: Work) -> None:
+        try:
+            while not work.finished:
+                self._hand_out(work)
+                for key in work.tick():
+                    self._worker(key).process.kill()
+                for event in self._events(stopping=work.stop_wanted):
+                    work.take(event)
+        finally:
+            for worker in self._idle + self._busy:
+                worker.process.kill()  # they ignore milder signals
+                worker.process.join()
 
-    def start(self, request: StageRequest) -> None:
-        worker = self._idle.pop() if self._idle else _Worker.spawned()
-        worker.key = request.spec.key
-        worker.tell(request.to_json())
-        self._busy.append(worker)
+    def _hand_out(self, work: Work) -> None:
+        while len(self._busy) < self._jobs and (request := work.next()) is not None:
+            worker = self._idle.pop() if self._idle else _Worker.spawned()
+            worker.key = request.spec.key
+            worker.tell(request.to_json())
+            self._busy.append(worker)
+            work.take(Started(request.spec.key))
 
-    def events(self) -> Iterable[Event]:
+    def _worker(self, key: str) -> _Worker:
+        return next(worker for worker in self._busy if worker.key == key)
+
+    def _events(self, *, stopping: bool) -> Iterable[Event]:
         for worker in self._busy:
-            if self._stopped and not worker.told_to_stop:
+            if stopping and not worker.told_to_stop:
                 worker.tell("stop")
                 worker.told_to_stop = True
         ready = wait([worker.pipe for worker in self._busy], timeout=1.0)
@@ -56,17 +71,6 @@ class Processes:
             elif isinstance(event, Died):
                 self._busy.remove(worker)
             yield event
-
-    def stop(self) -> None:
-        self._stopped = True  # told to the workers by `events`: this may be a signal handler
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for worker in self._idle + self._busy:
-            worker.process.kill()  # they ignore milder signals
-            worker.process.join()
 
 
 @dataclass
@@ -100,7 +104,7 @@ class _Worker:
             return Died(self.key, _how_it_ended(self.process.exitcode))
         if kind == "beat":
             return Progressed(self.key, Beat(**json.loads(content)))
-        return Ended(self.key, Outcome.from_json(content) if content else None)
+        return Ended(self.key, content or None)
 
 
 def _how_it_ended(code: int | None) -> str:
@@ -135,8 +139,11 @@ class _Line:
     def stop_wanted(self) -> bool:
         return self._stop.is_set()
 
-    def ended(self, outcome: Outcome | None) -> None:
-        self._send("ended", outcome.to_json() if outcome else "")
+    def saved(self, folder: Path) -> None:
+        pass
+
+    def ended(self, event: Ended) -> None:
+        self._send("ended", event.sha256 or "")
 
     def _send(self, kind: str, content: str) -> None:
         try:
@@ -155,6 +162,6 @@ def _serve(pipe: Connection) -> None:
     while True:
         request = StageRequest.from_json(line.requests.get())
         try:
-            line.ended(run_stage(request, line))
+            line.ended(Ended.well(run_stage(request, line)))
         except StageInterruptedError:
-            line.ended(None)
+            line.ended(Ended(request.spec.key, None))

@@ -3,65 +3,80 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Self
 
-from rich.console import Console, Group
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from gpbench.core.plan import PlanItem
-from gpbench.core.stage import Outcome
+from gpbench.core.stage import Outcome, StageSpec, State
+from gpbench.engine.monitor import Beat
 from gpbench.execution.driver import Job, Watcher
 from gpbench.execution.executor import Progressed
+from gpbench.execution.time_left import TimeLeft
+from gpbench.execution.view import run_view, stage_label
+from gpbench.planning.durations import Pace
 
 Headline = Callable[[Outcome, PlanItem], str]
 """A finished stage -> what is said of its result, such as "mIoU 43.2"."""
 
 
-def stage_label(item: PlanItem) -> str:
-    """Return a stage in words: kind, arm, backbone, dataset, seeds."""
-    seeds = [
-        f"{name} {value}"
-        for name, value in (("pre", item.pretrain_seed), ("fine", item.finetune_seed))
-        if value is not None
-    ]
-    where = item.dataset or f"{item.in_chans} channels"
-    fraction = "" if item.label_fraction in (None, 1.0) else f" at {item.label_fraction:g}"
-    return f"{item.kind} {item.arm} {item.backbone} {where}{fraction} ({', '.join(seeds)})"
+def watcher(
+    console: Console,
+    headline: Headline,
+    past: Sequence[tuple[StageSpec, float]] = (),
+    *,
+    verbose: bool = False,
+) -> PlainWatcher | LiveWatcher:
+    """Return a live view where a person watches a terminal, else plain lines.
 
-
-def watcher(console: Console, headline: Headline) -> PlainWatcher | LiveWatcher:
-    """Return a live view where a person watches a terminal, else plain lines."""
+    Args:
+        console: Where it is shown.
+        headline: What is said of a result.
+        past: Stages that were done before, and the seconds that they took.
+        verbose: Say of each stage that it starts, where lines are plain.
+    """
     if console.is_terminal and not os.environ.get("CI"):
-        return LiveWatcher(console, headline)
-    return PlainWatcher(console, headline)
+        return LiveWatcher(console, headline, past)
+    return PlainWatcher(console, headline, verbose=verbose)
 
 
 class PlainWatcher(Watcher):
-    """A line per stage that ended, and one for all that were done before."""
+    """A line per stage that ended."""
 
-    def __init__(self, console: Console, headline: Headline) -> None:
-        self.console, self.headline = console, headline
-        self.total = self.ended_count = self.skipped_count = 0
+    def __init__(self, console: Console, headline: Headline, *, verbose: bool = False) -> None:
+        self.console, self.headline, self.verbose = console, headline, verbose
+        self.total = 0
+        self.counts: dict[State, int] = {"done": 0, "failed": 0, "blocked": 0}
         self.waited_for: set[str] = set()
 
     def begun(self, jobs: Sequence[Job]) -> None:
         self.total = len(jobs)
 
     def skipped(self, job: Job) -> None:  # noqa: ARG002  the base class's signature
-        self.skipped_count += 1
-        self.ended_count += 1
+        self.counts["done"] += 1
+
+    def started(self, job: Job) -> None:
+        if self.verbose:
+            self.say(f"started {stage_label(job.item)}")
 
     def ended(self, job: Job, outcome: Outcome) -> None:
-        self.ended_count += 1
-        said = self.headline(outcome, job.item) if outcome.status == "ok" else str(outcome.error)
-        self._line(job, "done" if outcome.status == "ok" else outcome.status.upper(), said, outcome)
+        ok = outcome.status == "ok"
+        self.counts["done" if ok else "failed"] += 1
+        said = self.headline(outcome, job.item) if ok else str(outcome.error)
+        word = "done" if ok else outcome.status.upper()
+        self.say(f"{word} {stage_label(job.item)}: {said} ({outcome.duration_s:.1f} s)")
+
+    def died(self, job: Job, reason: str, *, again: bool) -> None:
+        then = "it is started again" if again else "the same command continues it"
+        self.say(f"died {stage_label(job.item)}: {reason}; {then}")
 
     def failed_before(self, job: Job) -> None:
-        self.ended_count += 1
+        self.counts["failed"] += 1
         self.say(
             f"failed before: {stage_label(job.item)}; --retry-failed runs it again "
             "unless it diverged"
@@ -73,15 +88,13 @@ class PlainWatcher(Watcher):
             self.say(f"waiting for another run: {stage_label(job.item)}")
 
     def blocked(self, job: Job, because: str) -> None:
-        self.ended_count += 1
+        self.counts["blocked"] += 1
         self.say(f"blocked {stage_label(job.item)}: {because}")
 
     def say(self, text: str) -> None:
         """Print one line."""
-        self.console.print(Text(f"[{self.ended_count}/{self.total}] {text}"), soft_wrap=True)
-
-    def _line(self, job: Job, word: str, said: str, outcome: Outcome) -> None:
-        self.say(f"{word} {stage_label(job.item)}: {said} ({outcome.duration_s:.1f} s)")
+        over = sum(self.counts.values())
+        self.console.print(Text(f"[{over}/{self.total}] {text}"), soft_wrap=True)
 
     def __enter__(self) -> Self:
         return self
@@ -90,66 +103,73 @@ class PlainWatcher(Watcher):
         pass
 
 
-class LiveWatcher(PlainWatcher):
-    """An overall bar with the time left and a line per running stage, below the finished stages."""
+@dataclass
+class _Shown:
+    """A running stage."""
 
-    def __init__(self, console: Console, headline: Headline) -> None:
+    job: Job
+    since: float
+    """By the monotonic clock."""
+    beat: Beat | None = None
+
+
+class LiveWatcher(PlainWatcher):
+    """The same lines, and below them the overall bar and what runs now."""
+
+    def __init__(
+        self, console: Console, headline: Headline, past: Sequence[tuple[StageSpec, float]] = ()
+    ) -> None:
         super().__init__(console, headline)
-        self.running: dict[str, tuple[Job, Progressed | None]] = {}
-        self.failed_count = 0
-        self.bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("stages, left"),
-            TimeRemainingColumn(),
-            console=console,
-            expand=True,
-        )
-        self.task = self.bar.add_task("running")
+        self.running: dict[str, _Shown] = {}
+        self.time_left = TimeLeft(Pace(past))
         self.live = Live(console=console, get_renderable=self.view, refresh_per_second=4)
 
     def begun(self, jobs: Sequence[Job]) -> None:
         super().begun(jobs)
-        self.bar.update(self.task, total=len(jobs))
+        self.time_left.add(job.request.spec for job in jobs)
 
     def skipped(self, job: Job) -> None:
         super().skipped(job)
-        # stages done before tell nothing of the speed: they leave the bar
-        self.bar.update(self.task, total=self.total - self.skipped_count)
+        self._over(job)
 
     def started(self, job: Job) -> None:
-        self.running[job.key] = (job, None)
+        super().started(job)
+        self.running[job.key] = _Shown(job, time.monotonic())
 
     def progressed(self, job: Job, event: Progressed) -> None:
-        self.running[job.key] = (job, event)
+        if job.key in self.running:
+            self.running[job.key].beat = event.beat
 
     def ended(self, job: Job, outcome: Outcome) -> None:
-        self.running.pop(job.key, None)
-        self.failed_count += outcome.status != "ok"
+        self._over(job)
+        if outcome.status == "ok":
+            self.time_left.pace.add(job.request.spec, outcome.duration_s)
         super().ended(job, outcome)
-        self.bar.advance(self.task)
+
+    def died(self, job: Job, reason: str, *, again: bool) -> None:
+        self.running.pop(job.key, None)
+        super().died(job, reason, again=again)
 
     def failed_before(self, job: Job) -> None:
+        self._over(job)
         super().failed_before(job)
-        self.failed_count += 1
-        self.bar.advance(self.task)
 
     def blocked(self, job: Job, because: str) -> None:
+        self._over(job)
         super().blocked(job, because)
-        self.failed_count += 1
-        self.bar.advance(self.task)
 
-    def view(self) -> Group:
+    def view(self) -> RenderableType:
         """Return what is shown at the bottom of the terminal now."""
-        lines = Table.grid(padding=(0, 2))
-        for job, event in list(self.running.values()):
-            lines.add_row(Text(stage_label(job.item), no_wrap=True), _beat(event))
-        if self.skipped_count:
-            lines.add_row(Text(f"{self.skipped_count} were done before", style="dim"), "")
-        if self.failed_count:
-            lines.add_row(Text(f"{self.failed_count} failed or blocked", style="red"), "")
-        return Group(self.bar, lines)
+        shown = list(self.running.values())
+        pending = self.total - sum(self.counts.values()) - len(shown)
+        counts: dict[State, int] = {**self.counts, "running": len(shown), "pending": pending}
+        now = time.monotonic()
+        left = self.time_left.seconds([(each.job.request.spec, now - each.since) for each in shown])
+        return run_view(counts, left, [(each.job.item, each.beat) for each in shown])
+
+    def _over(self, job: Job) -> None:
+        self.running.pop(job.key, None)
+        self.time_left.drop(job.request.spec)
 
     def __enter__(self) -> Self:
         self.live.start()
@@ -157,12 +177,3 @@ class LiveWatcher(PlainWatcher):
 
     def __exit__(self, *exc: object) -> None:
         self.live.stop()
-
-
-def _beat(event: Progressed | None) -> Text:
-    if event is None:
-        return Text("starting", style="dim")
-    beat = event.beat
-    loss = f"  loss {beat.loss:.3f}" if beat.loss is not None else ""
-    rate = f"  {beat.images_per_s:,.0f} images/s" if beat.images_per_s is not None else ""
-    return Text(f"{beat.activity} {beat.step:,}/{beat.steps:,}{loss}{rate}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from timm.layers import convert_sync_batchnorm
 from torch import nn
 
 from gpbench import registry
@@ -20,6 +22,7 @@ from gpbench.core.stage import BACKBONE_FILE, HistoryRow, PretrainSpec, SourceSp
 from gpbench.data.sampler import batch_indices
 from gpbench.data.source_images import SourceImages
 from gpbench.engine.device import pick_device, set_up
+from gpbench.engine.distributed import Group
 from gpbench.engine.loop import Fetched, Trainer, Training
 from gpbench.engine.monitor import Monitor
 from gpbench.models.backbone import create_classifier, load_backbone, save_backbone
@@ -49,37 +52,73 @@ class Context:
         )
 
 
+@dataclass(frozen=True)
+class Pretrained:
+    """What a pre-training left, beside the weights."""
+
+    history: tuple[HistoryRow, ...]
+    facts: Mapping[str, str]
+    """How it was run, for the outcome's environment: `pretrain_workers`, and `micro_batch`, the
+    samples that each of them had on its device at once."""
+
+
 def pretrain(request: StageRequest, monitor: Monitor) -> tuple[HistoryRow, ...]:
-    """Run one phase and leave the backbone's weights in the stage's folder; return the history."""
+    """Run one phase as `pretrained` does; return the history."""
+    return pretrained(request, monitor).history
+
+
+def pretrained(request: StageRequest, monitor: Monitor) -> Pretrained:
+    """Run one phase and leave the backbone's weights in the stage's folder.
+
+    Where torch's default process group is set up, it is run by all its processes together, of
+    which the first writes the files and hears and heeds the monitor.
+    """
     spec = request.spec
     assert isinstance(spec, PretrainSpec)  # noqa: S101  the driver pairs kinds and functions
-    folder = Path(request.folder)
+    group = Group.current()
+    with group.together():
+        task, training = _prepared(request, spec, group)
+    trainer = Trainer(training, monitor)
+    history = trainer.run()
+    if group.leads:
+        net = task.ema if isinstance(task, HasEma) else trainer.exported()
+        save_backbone(net, training.folder / BACKBONE_FILE)
+    width = trainer.micro_batch or spec.recipe.batch // group.world
+    facts = {"pretrain_workers": str(group.world), "micro_batch": str(width)}
+    return Pretrained(tuple(history), facts)
+
+
+def _prepared(request: StageRequest, spec: PretrainSpec, group: Group) -> tuple[Any, Training]:
+    """Return the phase's task and how it is to be trained."""
     device = pick_device(request.execution.device)
     seed = derive_seed("phase", spec.pretrain_seed, spec.position)
-    set_up(spec.numerics, derive_seed(seed, "layers"))
+    layers = derive_seed(seed, "layers")
+    set_up(spec.numerics, derive_seed(layers, group.rank) if group.rank else layers)
 
+    mine = group.part(spec.recipe.batch)
     images = {role: _images(role, request, spec) for role in _roles(spec)}
     task: Any = _task(spec, images, seed)
     if spec.parent is not None:
         _take_over(task.net, request, spec, seed)
     _check_cuttable(task, request)
+    if group.world > 1:
+        _check_shareable(task, group, device)
+        task = convert_sync_batchnorm(task)
     training = Training(
         task=task,
         backbone=task.net,
-        fetch=lambda step: _fetch(images, spec.recipe, step, seed),
+        fetch=lambda step: _fetch(images, spec.recipe, step, seed, mine),
         steps=steps_of(spec.recipe),
         optim=spec.recipe.optim,
         numerics=spec.numerics,
         execution=request.execution,
         device=device,
         seed=derive_seed(seed, "draws"),
-        folder=folder,
+        folder=Path(request.folder),
+        may_cut=is_splittable(task) and not any(map(_has_batch_statistics, task.modules())),
+        group=group,
     )
-    trainer = Trainer(training, monitor)
-    history = trainer.run()
-    net = task.ema if isinstance(task, HasEma) else trainer.exported()
-    save_backbone(net, folder / BACKBONE_FILE)
-    return tuple(history)
+    return task, training
 
 
 def _roles(spec: PretrainSpec) -> tuple[Role, ...]:
@@ -149,6 +188,24 @@ def _check_cuttable(task: nn.Module, request: StageRequest) -> None:
         )
 
 
+def _check_shareable(task: nn.Module, group: Group, device: torch.device) -> None:
+    """Refuse several workers where sharing a batch would change the numbers.
+
+    Dropout and stochastic depth draw other masks in each worker, as they do on another device.
+    """
+    if not is_splittable(task):
+        problem = "its task does not declare `splittable = True`"
+    elif device.type == "cpu" and any(map(_has_batch_statistics, task.modules())):
+        problem = "it has batch statistics, which are shared on GPUs only"
+    else:
+        return
+    raise InvalidValueError(
+        "execution.pretrain_workers",
+        group.world,
+        f"1: sharing the batch would change the numbers, for {problem}",
+    )
+
+
 def _has_batch_statistics(module: nn.Module) -> bool:
     return isinstance(module, nn.modules.batchnorm._BatchNorm)  # noqa: SLF001  the common base of all
 
@@ -159,13 +216,15 @@ def _drops(module: nn.Module) -> bool:
     return isinstance(rate, float) and rate > 0
 
 
-def _fetch(images: dict[Role, RoleImages], recipe: PretrainRecipe, step: int, seed: int) -> Fetched:
-    """Return a step's images of all roles, squares of `image_px` on the host."""
+def _fetch(
+    images: dict[Role, RoleImages], recipe: PretrainRecipe, step: int, seed: int, mine: slice
+) -> Fetched:
+    """Return this worker's images of a step, of all roles, squares of `image_px` on the host."""
     size_px = recipe.image_px or recipe.crop_px
     host: dict[Role, tuple[NDArray[Any], NDArray[np.int64] | None]] = {}
     for role, each in images.items():
         order = derive_seed(seed, "order", role)
-        indices = batch_indices(each.n_images, recipe.batch, step, order)
+        indices = batch_indices(each.n_images, recipe.batch, step, order)[mine]
         labels = each.labels[indices] if each.labels is not None else None
         host[role] = (each.batch(indices, size_px), labels)
 
@@ -174,7 +233,7 @@ def _fetch(images: dict[Role, RoleImages], recipe: PretrainRecipe, step: int, se
             {role: _on_device(images[role], *host[role], samples, device) for role in host}
         )
 
-    return Fetched(recipe.batch, part)
+    return Fetched(mine.stop - mine.start, part, mine.start)
 
 
 def _on_device(

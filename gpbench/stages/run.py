@@ -26,30 +26,43 @@ from gpbench.core.stage import (
     FinetuneSpec,
     Outcome,
     StageRequest,
-    canonical_json,
     utc_now,
 )
-from gpbench.engine import checkpoint
 from gpbench.engine.device import environment, pick_device
 from gpbench.engine.monitor import Monitor
 from gpbench.stages import artefacts
 from gpbench.stages.finetune import finetune
-from gpbench.stages.pretrain import pretrain
+from gpbench.stages.inputs import at_hand
+from gpbench.stages.place import Place, WorkdirPlace
+from gpbench.stages.pretrain import pretrained
+from gpbench.stages.reach import DISK_FULL, unwritable, writing
+from gpbench.stages.stored import StoredPlace
 
 log = logging.getLogger(__name__)
 
 
 def run_stage(request: StageRequest, monitor: Monitor) -> Outcome:
-    """Run a stage, leave its outcome in its folder, and return it.
+    """Run a stage, leave its outcome where the driver reads it, and return it.
 
     Raises:
         StageInterruptedError: If the stage was told to stop; it left a checkpoint and no outcome.
+        OutOfReachError: If it could leave nothing: its folder cannot be written from this node, or
+            another process works there.
     """
-    folder = Path(request.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in (artefacts.OUTCOME, artefacts.LOG):  # of an earlier attempt
-        (folder / name).unlink(missing_ok=True)
-    artefacts.write_text(folder / artefacts.SPEC, canonical_json(request.spec) + "\n")
+    place = _place(request, monitor)
+    with place.entered():
+        outcome = _attempted(request, place)
+        place.leave(outcome)
+    return outcome
+
+
+def _place(request: StageRequest, monitor: Monitor) -> Place:
+    if request.storage is None:
+        return WorkdirPlace(request, monitor)
+    return StoredPlace(request, request.storage, monitor)
+
+
+def _attempted(request: StageRequest, place: Place) -> Outcome:
     begun = time.monotonic()
     outcome = Outcome(
         key=request.spec.key,
@@ -58,25 +71,26 @@ def run_stage(request: StageRequest, monitor: Monitor) -> Outcome:
         duration_s=0.0,
     )
     try:
-        outcome = _ended_well(request, monitor, outcome)
+        readable = at_hand(replace(request, folder=str(place.folder)), place.monitor)
+        outcome = _ended_well(readable, place.monitor, outcome)
     except StageInterruptedError:
         raise
     except Exception as error:  # noqa: BLE001  a plugin may raise anything; the traceback is kept
-        outcome = _ended_badly(folder, outcome, error)
-    outcome = replace(outcome, duration_s=round(time.monotonic() - begun, 3))
-    artefacts.write_text(folder / artefacts.OUTCOME, outcome.to_json() + "\n")
-    if outcome.status in ("ok", "diverged"):  # neither is continued
-        checkpoint.remove(folder)
-    return outcome
+        outcome = _ended_badly(place.folder, outcome, error)
+    return replace(outcome, duration_s=round(time.monotonic() - begun, 3))
 
 
 def _ended_well(request: StageRequest, monitor: Monitor, outcome: Outcome) -> Outcome:
     folder = Path(request.folder)
     machine = environment(pick_device(request.execution.device))
     if not isinstance(request.spec, FinetuneSpec):
-        history = pretrain(request, monitor)
-        kept = (artefacts.artefact(folder, BACKBONE_FILE),)
-        return replace(outcome, history=history, artefacts=kept, environment=machine)
+        left = pretrained(request, monitor)
+        return replace(
+            outcome,
+            history=left.history,
+            artefacts=(artefacts.artefact(folder, BACKBONE_FILE),),
+            environment={**machine, **left.facts},
+        )
     done = finetune(request, monitor)
     names = [artefacts.CONFUSION, artefacts.EXAMPLES]
     if request.keep_weights:
@@ -94,9 +108,12 @@ def _ended_well(request: StageRequest, monitor: Monitor, outcome: Outcome) -> Ou
 
 
 def _ended_badly(folder: Path, outcome: Outcome, error: Exception) -> Outcome:
-    (folder / artefacts.LOG).write_text("".join(traceback.format_exception(error)))
+    with writing(folder):
+        (folder / artefacts.LOG).write_text("".join(traceback.format_exception(error)))
     if isinstance(error, torch.OutOfMemoryError):
         error = OutOfMemoryError(f"the device's memory did not suffice: {error}")
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        error = unwritable(folder, error)
     status = error.status if isinstance(error, StageError) else "invalid"
     said = str(error) if isinstance(error, GpbenchError) else f"{type(error).__name__}: {error}"
     log.info("stage %s failed: %s", outcome.key, said)

@@ -2,7 +2,7 @@
 
 from gpbench.store.claims import LEASE_S, Claim
 from gpbench.store.owner import Owner
-from gpbench.store.progress import FailedStage, StoreStatus
+from gpbench.store.progress import FailedStage, RunningStage, StoreStatus
 from gpbench.store.results import Result
 from gpbench.store.rows import StoredExperiment
 from gpbench.store.store import Store
@@ -13,6 +13,7 @@ __all__ = [
     "FailedStage",
     "Owner",
     "Result",
+    "RunningStage",
     "Store",
     "StoreStatus",
     "StoredExperiment",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Collection, Sequence
-from typing import Literal
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from gpbench.core.errors import StoreError
-from gpbench.core.stage import State
-from gpbench.store.models import StageRow
+from gpbench.core.stage import State, utc_now
+from gpbench.store.models import Base, StageRow
 from gpbench.store.owner import Owner
 
 LEASE_S = 60.0
@@ -62,19 +63,28 @@ def claim(
     stage.state, stage.status, stage.error, stage.outcome_hash = "running", None, None, None
     stage.owner_host, stage.owner_boot = owner.host, owner.boot
     stage.owner_pid, stage.owner_started = owner.pid, owner.started
-    stage.heartbeat_at = time.time()
+    stage.heartbeat_at, stage.beat = time.time(), None
+    stage.started_at, stage.duration_s = utc_now(), None
     stage.attempts += 1
     return "claimed"
 
 
-def heartbeat(session: Session, keys: Collection[str], owner: Owner) -> None:
-    """Renew the lease of the stages that `owner` runs."""
-    for batch in batches(keys):
-        session.execute(
-            update(StageRow)
-            .where(StageRow.key.in_(batch), *_held_by(owner))
-            .values(heartbeat_at=time.time())
-        )
+def heartbeat(
+    session: Session, beats: Mapping[str, Mapping[str, Any] | None], owner: Owner
+) -> None:
+    """Renew the lease of the stages that `owner` runs, and note what each said last."""
+    rows = [
+        {"of_stage": key, "said": None if beat is None else _without_nan(beat)}
+        for key, beat in beats.items()
+    ]
+    if not rows:
+        return
+    statement = (
+        update(Base.metadata.tables[StageRow.__tablename__])
+        .where(StageRow.key == bindparam("of_stage"), *_held_by(owner))
+        .values(heartbeat_at=time.time(), beat=bindparam("said"))
+    )
+    session.connection().execute(statement, rows)  # the session's own takes no other condition
 
 
 def release(session: Session, key: str, owner: Owner) -> None:
@@ -82,7 +92,7 @@ def release(session: Session, key: str, owner: Owner) -> None:
     session.execute(
         update(StageRow)
         .where(StageRow.key == key, *_held_by(owner))
-        .values(state="pending", **NOBODY)
+        .values(state="pending", started_at=None, **NOBODY)
     )
 
 
@@ -123,7 +133,7 @@ def known_stage(session: Session, key: str) -> StageRow:
 
 
 NOBODY: dict[str, None] = dict.fromkeys(
-    ("owner_host", "owner_boot", "owner_pid", "owner_started", "heartbeat_at")
+    ("owner_host", "owner_boot", "owner_pid", "owner_started", "heartbeat_at", "beat")
 )
 
 
@@ -139,6 +149,14 @@ def _refusal(session: Session, stage: StageRow, *, retry_failed: bool, force: bo
     if stage.parent is None or (parent and parent.state == "done"):
         return None
     return "running" if parent and present_state(parent) == "running" else "blocked"
+
+
+def _without_nan(beat: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the beat as JSON can hold it: the loss of a stage that diverges is not a number."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in beat.items()
+    }
 
 
 def _held_by(owner: Owner) -> tuple[ColumnElement[bool], ...]:

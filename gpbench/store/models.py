@@ -82,6 +82,7 @@ class StageRow(Base):
     owner_pid: Mapped[int | None]
     owner_started: Mapped[int | None] = mapped_column(BigInteger)
     heartbeat_at: Mapped[float | None] = mapped_column(Double)
+    beat: Mapped[JsonObject | None] = mapped_column(_JSON)
     attempts: Mapped[int]
     error: Mapped[str | None] = mapped_column(Text)
     diverged_at: Mapped[int | None] = mapped_column(BigInteger)

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, get_args
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from gpbench.core.errors import UnknownNameError
-from gpbench.core.stage import Artefact, HistoryRow, StageSpec, State, spec_from_dict
+from gpbench.core.plan import PlanItem
+from gpbench.core.stage import (
+    ENGINE_VERSION,
+    Artefact,
+    HistoryRow,
+    StageSpec,
+    State,
+    spec_from_dict,
+)
 from gpbench.store.claims import batches, present_state
 from gpbench.store.models import (
     ArtefactRow,
@@ -21,6 +29,10 @@ from gpbench.store.models import (
     ItemRow,
     StageRow,
 )
+from gpbench.store.rows import plan_item
+
+LATEST = 2000
+"""How many past stages tell how long stages take: enough of all kinds, read in 0.3 s."""
 
 
 @dataclass(frozen=True)
@@ -33,10 +45,27 @@ class FailedStage:
 
 
 @dataclass(frozen=True)
-class StoreStatus:
-    """Distinct stages per state, every state named, and the failed ones."""
+class RunningStage:
+    """A stage that a living process runs, as the first arm that needs it does."""
 
+    key: str
+    item: PlanItem
+    """Without its spec."""
+    since: str | None
+    """When it was taken, ISO 8601, UTC; None: by an older gpbench."""
+    beat: Mapping[str, Any] | None
+    """The fields of its last sign of life; None: none came yet."""
+
+
+@dataclass(frozen=True)
+class StoreStatus:
+    """Distinct stages per state, every state named; those that run, and the failed ones."""
+
+    experiment: str | None
+    """None: all of the database."""
     counts: Mapping[State, int]
+    running: tuple[RunningStage, ...]
+    """In the order in which they were taken."""
     failed: tuple[FailedStage, ...]
 
 
@@ -67,16 +96,32 @@ def stages_of(session: Session, experiment_id: int) -> list[StageRow]:
 
 
 def status(session: Session, experiment: str | None) -> StoreStatus:
-    """Return how far an experiment is, or with None the whole database."""
-    if experiment is None:
-        stages = list(session.scalars(select(StageRow).order_by(StageRow.key)))
-    else:
-        stages = stages_of(session, experiment_row(session, experiment).id)
-    found = Counter(present_state(stage) for stage in stages)
+    """Return how far an experiment is; with None, all experiments together."""
+    items = select(ItemRow.stage_key).where(ItemRow.stage_key.is_not(None))
+    if experiment is not None:
+        items = items.where(ItemRow.experiment_id == experiment_row(session, experiment).id)
+    asked = StageRow.key.in_(items)
+    counted = select(StageRow.state, func.count()).where(asked).group_by(StageRow.state)
+    found: Counter[State] = Counter()
+    for state, number in session.execute(counted):
+        found[state] = number
+    taken = select(StageRow).where(asked, StageRow.state == "running")
+    running = list(session.scalars(taken.order_by(StageRow.started_at, StageRow.key)))
+    alive = [stage for stage in running if present_state(stage) == "running"]
+    found["running"] -= len(running) - len(alive)
+    found["pending"] += len(running) - len(alive)
+    failed = select(StageRow.key, StageRow.error, StageRow.log).where(
+        asked, StageRow.state == "failed"
+    )
     names: Iterable[State] = get_args(State)
+    first = _first_items(session, [stage.key for stage in alive], experiment)
     return StoreStatus(
+        experiment,
         {name: found[name] for name in names},
-        tuple(FailedStage(s.key, s.error, s.log) for s in stages if s.state == "failed"),
+        tuple(
+            RunningStage(s.key, first[s.key], s.started_at, s.beat) for s in alive if s.key in first
+        ),  # a plan may be recorded anew in between
+        tuple(FailedStage(*row) for row in session.execute(failed.order_by(StageRow.key))),
     )
 
 
@@ -98,6 +143,18 @@ def specs(session: Session, keys: Collection[str]) -> dict[str, StageSpec]:
             select(StageRow.key, StageRow.spec).where(StageRow.key.in_(batch))
         )
     }
+
+
+def durations(session: Session) -> list[tuple[StageSpec, float]]:
+    """Return specs and seconds of the latest stages that are done, by this engine."""
+    engine: ColumnElement[int] = StageRow.spec["engine_version"].as_integer()
+    rows = session.execute(
+        select(StageRow.spec, StageRow.duration_s)
+        .where(StageRow.state == "done", engine == ENGINE_VERSION)
+        .order_by(StageRow.started_at.desc(), StageRow.key)
+        .limit(LATEST)
+    )
+    return [(spec_from_dict(spec), seconds or 0.0) for spec, seconds in rows]
 
 
 def environments(session: Session, keys: Collection[str]) -> dict[str, dict[str, str]]:
@@ -125,3 +182,17 @@ def artefacts(session: Session, key: str) -> tuple[Artefact, ...]:
         select(ArtefactRow).where(ArtefactRow.stage_key == key).order_by(ArtefactRow.name)
     )
     return tuple(Artefact(row.name, row.path, row.sha256, row.size_bytes) for row in rows)
+
+
+def _first_items(
+    session: Session, keys: Collection[str], experiment: str | None
+) -> dict[str, PlanItem]:
+    """Return key -> the first item of a stage, of all experiments if none is named."""
+    found: dict[str, PlanItem] = {}
+    for batch in batches(keys):
+        rows = select(ItemRow).where(ItemRow.stage_key.in_(batch))
+        if experiment is not None:
+            rows = rows.where(ItemRow.experiment_id == experiment_row(session, experiment).id)
+        for row in session.scalars(rows.order_by(ItemRow.experiment_id, ItemRow.position)):
+            found.setdefault(row.stage_key or "", plan_item(row))
+    return found

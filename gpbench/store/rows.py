@@ -6,10 +6,17 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from gpbench.core.plan import DatasetFacts, Excluded, Experiment, SourceChoice, StrategyFacts
+from gpbench.core.plan import (
+    DatasetFacts,
+    Excluded,
+    Experiment,
+    PlanItem,
+    SourceChoice,
+    StrategyFacts,
+)
 from gpbench.core.recipe import Execution, FinetuneRecipe, Optimisation, PretrainRecipe, Recipe
 from gpbench.core.stage import PluginSpec, dataset_from_dict
-from gpbench.store.models import ExperimentRow
+from gpbench.store.models import ExperimentRow, ItemRow
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,24 @@ def stored_experiment(row: ExperimentRow) -> StoredExperiment:
         trial=row.trial,
         partial=tuple(row.partial),
         images=dict(row.images),
+    )
+
+
+def plan_item(row: ItemRow) -> PlanItem:
+    """Return an item of a plan without its spec, which its stage holds."""
+    return PlanItem(
+        index=row.position,
+        kind=row.kind,
+        arm=row.arm,
+        backbone=row.backbone,
+        in_chans=row.in_chans,
+        pretrain_seed=row.pretrain_seed,
+        finetune_seed=row.finetune_seed,
+        needs=tuple(row.needs),
+        phase=row.phase,
+        dataset=row.dataset,
+        label_fraction=row.label_fraction,
+        identity=row.stage_key or "",
     )
 
 

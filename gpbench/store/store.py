@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -85,10 +85,17 @@ class Store:
         with self._write() as session:
             return claims.claim(session, key, owner, retry_failed=retry_failed, force=force)
 
-    def heartbeat(self, keys: Collection[str], owner: Owner | None = None) -> None:
-        """Tell other hosts that these stages are still run by `owner` (default: this process)."""
+    def heartbeat(
+        self, beats: Mapping[str, Mapping[str, Any] | None], owner: Owner | None = None
+    ) -> None:
+        """Tell that these stages are still run by `owner` (default: this process).
+
+        Args:
+            beats: Stage -> the fields of its last sign of life, JSON values; None: none came yet.
+            owner: What others hold is left alone.
+        """
         with self._write() as session:
-            claims.heartbeat(session, keys, owner or Owner.current())
+            claims.heartbeat(session, beats, owner or Owner.current())
 
     def release(self, key: str, owner: Owner | None = None) -> None:
         """Set an interrupted stage of `owner` (default: this process) back to pending."""
@@ -128,7 +135,10 @@ class Store:
             return stored_experiment(progress.experiment_row(session, name))
 
     def status(self, experiment: str | None = None) -> progress.StoreStatus:
-        """Return how many stages of an experiment (None: all) are in which state, and failures."""
+        """Return how many stages of an experiment are in which state, what runs and what failed.
+
+        With None, of all experiments.
+        """
         with self._read() as session:
             return progress.status(session, experiment)
 
@@ -141,6 +151,11 @@ class Store:
         """Return the resolved specs of the stages that are known."""
         with self._read() as session:
             return progress.specs(session, keys)
+
+    def durations(self) -> list[tuple[StageSpec, float]]:
+        """Return what was run and the seconds that it took, the latest stages done first."""
+        with self._read() as session:
+            return progress.durations(session)
 
     def environments(self, keys: Collection[str]) -> dict[str, dict[str, str]]:
         """Return device, CPU and versions of the stages that ended."""

@@ -52,7 +52,7 @@ def gpbench(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) 
 
 
 TINY = (
-    *("run", "-b", "test_convnext3", "--recipe", "demo", "-y"),
+    *("run", "-b", "test_convnext3", "--recipe", "demo", "-y", "--executor", "inline"),
     *(
         "--set",
         "pretrain.steps=3",

@@ -172,7 +172,7 @@ def test_run_finds_what_was_prepared(gpbench: Command, work: Path) -> None:
     said = gpbench(
         *("run", "-s", "scratch", "-d", "demo-mfnet", "-b", "test_convnext3", "--recipe", "demo"),
         *("--set", "finetune.steps=1", "--set", "finetune.optim.warmup_steps=0", "--seeds", "1"),
-        *("--pretrain-seeds", "1", "-y", "--workdir", work),
+        *("--pretrain-seeds", "1", "-y", "--workdir", work, "--executor", "inline"),
     )
     assert said.code == 0, said.err
     assert [each for each in (work / "data").iterdir() if each.is_dir()] == [store]

@@ -60,7 +60,7 @@ def test_budget_in_epochs_is_counted_once_the_data_are_prepared(
     # 40 images of 2 x 2 tiles make 160 tiles: an epoch is 80 steps of 2 tiles
     budget = ("--set", "finetune.epochs=0.05", "--set", "finetune.batch=2")
     said = gpbench("run", *SCRATCH, "-b", "test_convnext3", "--recipe", "demo", *budget, "-j", "1",
-                   "--pretrain-seeds", "1", "--workdir", tmp_path / "work", *JSON)  # fmt: skip
+                   "--executor", "inline", "--pretrain-seeds", "1", "--workdir", tmp_path / "work", *JSON)  # fmt: skip
     assert said.code == 0, said.err
     (row,) = said.document["results"]
     with Store.open(f"sqlite:///{tmp_path / 'work' / 'gpbench.sqlite'}", read_only=True) as store:
@@ -158,7 +158,9 @@ def test_weights_are_dropped_when_nobody_keeps_them(tiny: Command, tmp_path: Pat
         ((*SCRATCH, "--limit", "0"), "limit"),
         ((*SCRATCH, "--set", "finetune.head=UPerHed"), "mean 'UPerHead'"),
         ((*SCRATCH, "--set", "finetune.optim.optimizer=adm"), "mean 'adam"),
-        ((*SCRATCH, "--executor", "ray"), "--executor inline"),
+        ((*SCRATCH, "--address", "auto"), "--executor ray"),
+        ((*SCRATCH, "--gpus-per-stage", "0.5"), "--executor ray"),
+        ((*SCRATCH, "--set", "execution.pretrain_workers=2"), "--executor ray"),
         (("-s", "scratch", "-d", "nothing-*"), "nothing-*"),
         (("-d", "demo-isaid", "-c", "no-such-file.yaml"), "no-such-file.yaml"),
     ],
@@ -206,7 +208,7 @@ def test_dry_run_is_the_plan_and_runs_nothing(
     assert _plan(said) == (6, 0, 6)
     assert not (tmp_path / "work").exists()
     tiny(*ARMS, "-j", "1")
-    arguments = [a for a in TINY[1:] if a != "-y"]
+    arguments = [a for a in TINY[1:] if a not in ("-y", "--executor", "inline")]
     planned = gpbench("plan", *arguments, *ARMS, "--workdir", tmp_path / "work", *JSON)
     assert _plan(planned) == (6, 6, 0)
     assert planned.document["items"][0]["state"] == "done"

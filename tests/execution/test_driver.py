@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Self
 
 import pytest
+from gpbench.execution.files import StageFiles
 
 from gpbench.core.plan import PlanItem
 from gpbench.core.recipe import Execution
 from gpbench.core.stage import BACKBONE_FILE, Outcome, StageRequest
+from gpbench.engine import checkpoint
+from gpbench.engine.monitor import Beat
 from gpbench.execution.driver import Again, Driver, Job, Summary, Watcher
-from gpbench.execution.executor import Died, Ended, Event
+from gpbench.execution.executor import Died, Ended, Event, Progressed, Started, Work
 from gpbench.stages import artefacts
-from gpbench.store import Store
+from gpbench.store import Owner, Store
 from tests.store.plans import ended, make_plan, write_counts
 
 Script = Callable[[str, int], Outcome | str | None]
@@ -25,33 +27,30 @@ Script = Callable[[str, int], Outcome | str | None]
 class Scripted:
     """Meets the Executor protocol; two stages at a time, the oldest ends first."""
 
-    def __init__(self, script: Script) -> None:
-        self.script = script
+    name = "scripted"
+
+    def __init__(self, script: Script, write: Callable[[Outcome], None]) -> None:
+        self.script, self.write = script, write
         self.running: list[str] = []
         self.started: list[str] = []
 
-    @property
-    def free(self) -> int:
-        return 2 - len(self.running)
+    def run(self, work: Work) -> None:
+        while not work.finished:
+            while len(self.running) < 2 and (request := work.next()) is not None:
+                self.running.append(request.spec.key)
+                self.started.append(request.spec.key)
+                work.take(Started(request.spec.key))
+            if self.running:
+                work.take(self.end(self.running.pop(0)))
 
-    def start(self, request: StageRequest) -> None:
-        self.running.append(request.spec.key)
-        self.started.append(request.spec.key)
-
-    def events(self) -> Iterable[Event]:
-        if self.running:
-            key = self.running.pop(0)
-            said = self.script(key, self.started.count(key))
-            yield Died(key, said) if isinstance(said, str) else Ended(key, said)
-
-    def stop(self) -> None:
-        pass
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        pass
+    def end(self, key: str) -> Event:
+        said = self.script(key, self.started.count(key))
+        if isinstance(said, str):
+            return Died(key, said)
+        if said is None:
+            return Ended(key, None)
+        self.write(said)
+        return Ended.well(said)
 
 
 class World:
@@ -91,9 +90,16 @@ class World:
     def run(
         self, script: Script, again: Again | None = None, watcher: Watcher | None = None
     ) -> tuple[Summary, Scripted]:
-        executor = Scripted(script)
-        driver = Driver(self.store, watcher or Watcher(), again or Again())
-        return driver.run(self.jobs(), lambda _listen: executor), executor
+        executor = Scripted(script, self.write)
+        driver = self.driver(watcher, again)
+        return driver.run(self.jobs(), executor, dict.fromkeys(self.items, 1.0)), executor
+
+    def driver(self, watcher: Watcher | None = None, again: Again | None = None) -> Driver:
+        return Driver(self.store, StageFiles(), watcher or Watcher(), again or Again())
+
+    def write(self, outcome: Outcome) -> None:
+        """Leave an outcome in its stage's folder, as a worker does."""
+        artefacts.write_text(self.folder_of(outcome.key) / artefacts.OUTCOME, outcome.text())
 
 
 @pytest.fixture
@@ -178,7 +184,7 @@ def test_stage_whose_process_dies_is_started_again_so_often(world: World, deaths
 def test_outcome_that_no_driver_committed_is_taken_in_without_running(world: World) -> None:
     finished = first(world, "pretrain")
     outcome = world.ends_well(finished)
-    artefacts.write_text(world.folder_of(finished) / artefacts.OUTCOME, outcome.to_json())
+    world.write(outcome)
     summary, executor = world.run(world.ends_well)
     assert finished not in executor.started
     assert finished in summary.done
@@ -187,7 +193,7 @@ def test_outcome_that_no_driver_committed_is_taken_in_without_running(world: Wor
 def test_left_outcome_with_a_damaged_file_is_not_believed(world: World) -> None:
     finished = first(world, "finetune")
     outcome = world.ends_well(finished)
-    artefacts.write_text(world.folder_of(finished) / artefacts.OUTCOME, outcome.to_json())
+    world.write(outcome)
     (world.folder_of(finished) / outcome.artefacts[0].path).write_text("half")
     _, executor = world.run(world.ends_well)
     assert finished in executor.started
@@ -208,9 +214,9 @@ def test_stage_whose_process_dies_while_the_run_is_stopped_has_not_failed(world:
         driver.stop()
         return "gone"
 
-    executor = Scripted(script)
-    driver = Driver(world.store, Watcher(), Again())
-    summary = driver.run(world.jobs(), lambda _listen: executor)
+    executor = Scripted(script, world.write)
+    driver = world.driver()
+    summary = driver.run(world.jobs(), executor, dict.fromkeys(world.items, 1.0))
     assert (summary.interrupted, summary.failed) == (True, [])
     assert set(world.store.states(list(world.items)).values()) == {"pending"}
 
@@ -220,9 +226,9 @@ def test_stopped_stages_are_pending_again(world: World) -> None:
         def started(self, job: Job) -> None:  # noqa: ARG002  the base class's signature
             driver.stop()
 
-    executor = Scripted(lambda _key, _attempt: None)
-    driver = Driver(world.store, StopAtOnce(), Again())
-    summary = driver.run(world.jobs(), lambda _listen: executor)
+    executor = Scripted(lambda _key, _attempt: None, world.write)
+    driver = world.driver(StopAtOnce())
+    summary = driver.run(world.jobs(), executor, dict.fromkeys(world.items, 1.0))
     assert summary.interrupted
     assert len(executor.started) == 1
     assert set(world.store.states(list(world.items)).values()) == {"pending"}
@@ -243,3 +249,132 @@ def test_watcher_hears_of_every_stage(world: World) -> None:
     world.run(failing(world, bad, status="invalid", error="no"), watcher=Noting())
     assert len(heard["ended"]) == len(world.items) - 2
     assert any(f"its parent {bad[:12]} failed" in because for because in heard["blocked"])
+
+
+def test_a_stage_that_died_keeps_its_checkpoint_under_force(world: World) -> None:
+    tuned = first(world, "finetune")
+
+    def script(key: str, attempt: int) -> Outcome | str:
+        if key == tuned and attempt == 1:
+            world.folder_of(key).mkdir(parents=True, exist_ok=True)
+            (world.folder_of(key) / checkpoint.NAME).write_text("half-way")
+            return "gone"
+        return world.ends_well(key)
+
+    world.run(world.ends_well)
+    (world.folder_of(tuned) / checkpoint.NAME).write_text("of the run before")
+    seen: list[str] = []
+
+    class Looking(Watcher):
+        def started(self, job: Job) -> None:
+            path = world.folder_of(job.key) / checkpoint.NAME
+            if job.key == tuned:
+                seen.append(path.read_text() if path.exists() else "none")
+
+    world.run(script, Again(all=True), Looking())
+    assert seen == ["none", "half-way"]
+
+
+def test_stage_that_died_after_it_had_finished_is_not_run_again(world: World) -> None:
+    tuned = first(world, "finetune")
+
+    def script(key: str, _attempt: int) -> Outcome | str:
+        outcome = world.ends_well(key)
+        if key == tuned:
+            world.write(outcome)
+            return "killed before it could tell"
+        return outcome
+
+    summary, executor = world.run(script)
+    assert executor.started.count(tuned) == 1
+    assert tuned in summary.done
+
+
+def test_outcome_that_cannot_be_seen_or_is_another_is_not_committed(world: World) -> None:
+    bad = first(world, "finetune")
+
+    class Elsewhere(Scripted):
+        def end(self, key: str) -> Event:
+            event = super().end(key)
+            if key == bad:  # what was reported is not what lies here
+                (world.folder_of(key) / artefacts.OUTCOME).write_text("{}")
+            return event
+
+    driver = world.driver()
+    executor = Elsewhere(world.ends_well, world.write)
+    summary = driver.run(world.jobs(), executor, dict.fromkeys(world.items, 1.0))
+    assert summary.failed == [bad]
+    assert str(world.folder_of(bad)) in str(world.store.status().failed[0].error)
+
+
+def test_hanging_stage_is_named_until_it_dies_and_is_a_timeout(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("gpbench.execution.driver.time.monotonic", lambda: now)
+    driver = Driver(world.store, StageFiles(), Watcher(), Again(), timeout_s=10.0)
+    heard: list[tuple[float, list[str]]] = []
+
+    class Hanging:
+        name = "hanging"
+
+        def run(self, work: Work) -> None:
+            nonlocal now
+            request = work.next()
+            assert request is not None
+            key = request.spec.key
+            now += 100  # it waits for its resources: no limit
+            heard.append((now, work.tick()))
+            work.take(Started(key))
+            for step in (1, 2, 2, 2):  # gets on once more, then repeats itself
+                now += 6
+                heard.append((now, work.tick()))
+                work.take(Progressed(key, Beat("train", step, 9)))
+            heard.append((now, work.tick()))
+            assert key in work.tick()
+            work.take(Died(key, "killed"))
+            work.take(Progressed(key, Beat("train", 3, 9)))  # late: nobody minds
+            driver.stop()
+
+    driver.run(world.jobs(), Hanging(), dict.fromkeys(world.items, 1.0))
+    assert [bool(keys) for _, keys in heard] == [False, False, False, False, True, True]
+    (failed,) = world.store.status().failed
+    assert "did not get on for 10 s" in str(failed.error)
+
+
+def test_retry_failed_runs_a_timed_out_stage_again(world: World) -> None:
+    bad = first(world, "finetune")
+    world.run(failing(world, bad, status="timeout", error="it did not get on"))
+    summary, executor = world.run(world.ends_well, Again(failed=True))
+    assert executor.started == [bad]
+    assert summary.done == [bad]
+
+
+def test_a_run_waits_for_a_stage_that_another_run_has(world: World) -> None:
+    theirs = first(world, "pretrain")
+    other = Owner.current()
+    world.store.claim(theirs, other)
+    waits: list[str] = []
+
+    class Waiting(Watcher):
+        def waiting(self, job: Job) -> None:
+            waits.append(job.key)
+            if len(waits) == 1:
+                outcome = world.ends_well(theirs)
+                world.write(outcome)
+                world.store.commit(outcome, world.folder_of(theirs))
+
+    summary, executor = world.run(world.ends_well, watcher=Waiting())
+    assert waits == [theirs]
+    assert theirs in summary.skipped
+    assert theirs not in executor.started
+    assert len(summary.done) == len(world.items) - 1
+
+
+def test_long_stages_start_first(world: World) -> None:
+    tunes = [key for key, item in world.items.items() if item.kind == "finetune"]
+    ready = [key for key in tunes if not world.job(world.items[key]).needs]
+    seconds = dict.fromkeys(world.items, 1.0) | {ready[-1]: 50.0}
+    executor = Scripted(world.ends_well, world.write)
+    world.driver().run(world.jobs(), executor, seconds)
+    assert executor.started[0] == ready[-1]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import sqlite3
 import time
 from dataclasses import replace
@@ -19,6 +20,7 @@ FIRST = pretrain(0)
 SECOND = pretrain(0, 1, FIRST.key)
 CHILD = finetune(0, SECOND.key)
 SCRATCH = finetune(0, None)
+BEAT = {"activity": "train", "step": 7, "steps": 10, "loss": 0.5, "images_per_s": None}
 
 
 @pytest.fixture
@@ -36,6 +38,11 @@ def silent_for(store: Store, key: str, seconds: float) -> None:
             "UPDATE stage SET heartbeat_at = ? WHERE key = ?", (time.time() - seconds, key)
         )
     connection.close()
+
+
+def said(store: Store) -> dict[str, object]:
+    """Return what the running stages said last."""
+    return {stage.key: stage.beat for stage in store.status().running}
 
 
 def fail(store: Store, key: str, folder: Path) -> None:
@@ -129,10 +136,43 @@ def test_stage_of_another_host_is_taken_over_when_its_lease_ends(planned: Store)
 def test_heartbeat_renews_the_lease_of_ones_own_stages_only(planned: Store) -> None:
     planned.claim(FIRST.key, ELSEWHERE)
     silent_for(planned, FIRST.key, LEASE_S + 1)
-    planned.heartbeat([FIRST.key])
+    planned.heartbeat({FIRST.key: BEAT})
     assert planned.states([FIRST.key]) == {FIRST.key: "pending"}
-    planned.heartbeat([FIRST.key, SECOND.key], ELSEWHERE)
+    assert said(planned) == {}
+    planned.heartbeat({FIRST.key: None, SECOND.key: BEAT}, ELSEWHERE)
     assert planned.states([FIRST.key]) == {FIRST.key: "running"}
+    assert said(planned) == {FIRST.key: None}
+
+
+def test_what_a_stage_said_last_is_known_while_it_runs(planned: Store, tmp_path: Path) -> None:
+    planned.claim(FIRST.key, ME)
+    planned.claim(SCRATCH.key, ME)
+    planned.heartbeat({})
+    assert said(planned) == {FIRST.key: None, SCRATCH.key: None}
+    planned.heartbeat({FIRST.key: BEAT, SCRATCH.key: None})
+    planned.heartbeat({FIRST.key: {**BEAT, "step": 8}})
+    assert said(planned) == {FIRST.key: {**BEAT, "step": 8}, SCRATCH.key: None}
+    planned.release(FIRST.key)
+    planned.claim(FIRST.key, ME)
+    assert said(planned) == {FIRST.key: None, SCRATCH.key: None}
+    planned.heartbeat({FIRST.key: BEAT})
+    planned.commit(ended(FIRST.key), tmp_path)
+    planned.claim(FIRST.key, ME, force=True)
+    assert said(planned)[FIRST.key] is None
+
+
+def test_stage_that_is_taken_over_has_said_nothing_yet(planned: Store) -> None:
+    planned.claim(FIRST.key, GONE)
+    planned.heartbeat({FIRST.key: BEAT}, GONE)
+    planned.claim(FIRST.key, ME)
+    assert said(planned) == {FIRST.key: None}
+
+
+@pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
+def test_loss_that_is_no_number_is_null(planned: Store, loss: float) -> None:
+    planned.claim(FIRST.key, ME)
+    planned.heartbeat({FIRST.key: {**BEAT, "loss": loss}})
+    assert said(planned) == {FIRST.key: {**BEAT, "loss": None}}
 
 
 def test_interrupted_stage_is_handed_back(planned: Store) -> None:

@@ -29,19 +29,21 @@ from gpbench.store.schema import (
 from tests.store.plans import ended, finetune, make_plan, write_counts
 
 SCRATCH = finetune(0, None).key
-SECOND = """
+LAST = revisions()[-1]
+NEXT = f"{int(LAST) + 1:04}"
+LATER = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{NEXT}"
+down_revision = "{LAST}"
 
 
 def upgrade():
     with op.batch_alter_table("stage", recreate="always") as table:
         table.add_column(sa.Column("note", sa.Text))
     op.execute("UPDATE stage SET note = 'migrated'")
-"""
+"""  # noqa: S608  a migration, not a question
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def newer(tmp_path: Path) -> Path:
     """The migrations of a later gpbench, which has one more."""
     folder = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, folder)
-    (folder / "versions" / "0002_note.py").write_text(SECOND)
+    (folder / "versions" / f"{NEXT}_note.py").write_text(LATER)
     return folder
 
 
@@ -147,12 +149,12 @@ def test_update_that_fails_half_way_changes_nothing(url: str, tmp_path: Path, ne
     path = tmp_path / "gpbench.sqlite"
     dump = "SELECT name, sql FROM sqlite_master"
     before = asked(path, dump)
-    with (newer / "versions" / "0002_note.py").open("a") as file:
+    with (newer / "versions" / f"{NEXT}_note.py").open("a") as file:
         file.write('    op.execute("UPDATE absent SET note = 1")\n')
     with pytest.raises(OperationalError, match="no such table: absent"):
         update(url, newer)
     assert asked(path, dump) == before
-    assert asked(path, "SELECT version_num FROM gpbench_schema") == [("0001",)]
+    assert asked(path, "SELECT version_num FROM gpbench_schema") == [(LAST,)]
     with Store.open(url) as store:
         assert store.states([SCRATCH]) == {SCRATCH: "done"}
 
@@ -174,7 +176,7 @@ def test_newer_database_is_refused_and_unchanged(url: str, tmp_path: Path, newer
     path = tmp_path / "gpbench.sqlite"
     before = path.read_bytes()
     for read_only in (False, True):
-        with pytest.raises(SchemaTooNewError, match=r"gpbench\.sqlite.*schema 0002.*upgrade"):
+        with pytest.raises(SchemaTooNewError, match=rf"gpbench\.sqlite.*schema {NEXT}.*upgrade"):
             Store.open(url, read_only=read_only)
     assert path.read_bytes() == before
 

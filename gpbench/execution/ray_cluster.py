@@ -1,0 +1,263 @@
+"""The Ray cluster that stages run on: started on this machine for the run, or one to join.
+
+Ray is imported inside functions: `require_ray` comes first.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from gpbench.core.errors import ConfigError, InvalidValueError, MissingExtraError
+from gpbench.execution import ray_nodes
+
+PACKAGES = ("gpbench", "torch", "timm", "onedl-mmsegmentation", "numpy")
+"""With another version of one of them the same stage may give another number."""
+
+CONNECT_S = 5.0
+ANSWER_S = 60.0
+LONGEST_FOLDER = 40
+"""Bytes of a path that leave room for Ray's sockets below it: a socket's path has at most 107."""
+
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns that it will change this
+    "RAY_AIR_NEW_OUTPUT": "0",  # Tune's progress tables
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a worker
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the command line's
+    "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the store knows what is done
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+_QUIET: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class ClusterOptions:
+    """What the user says of the cluster."""
+
+    address: str | None = None
+    """HOST:PORT of a cluster to join, or "auto"; None: one is started here for this run."""
+    gpus_per_stage: float | None = None
+    """None: 1 where the cluster has GPUs and the stages may use them, else 0."""
+    jobs: int | None = None
+    """Stages at once; None: as many as fit."""
+    verbose: bool = False
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What the stages of a run ask for."""
+
+    cpus: int
+    """Threads of a stage: `recipe.cpu_threads`."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    pretrain_workers: int = 1
+
+
+@dataclass(frozen=True)
+class Node:
+    """A machine of the cluster."""
+
+    id: str
+    name: str
+    cpus: float
+    gpus: float
+
+
+def require_ray() -> None:
+    """Check that Ray Tune is installed.
+
+    Raises:
+        MissingExtraError: If it is not.
+    """
+    try:
+        import ray.tune  # noqa: F401, PLC0415
+    except ImportError:
+        raise MissingExtraError(
+            "ray", "--executor ray", "pip install 'ray[tune]', or use --executor inline"
+        ) from None
+
+
+def cluster(options: ClusterOptions, cpus: int) -> AbstractContextManager[Path]:
+    """Be connected to a cluster, and leave nothing of it behind.
+
+    Yields a temporary folder for what Tune writes.
+
+    Args:
+        options: Which cluster.
+        cpus: Processors of a stage.
+
+    Raises:
+        ConfigError: If the cluster cannot be joined.
+    """
+    if options.address is None:
+        return _started(options, cpus)
+    return _joined(options.address, verbose=options.verbose)
+
+
+@contextmanager
+def _started(options: ClusterOptions, cpus: int) -> Iterator[Path]:
+    import ray  # noqa: PLC0415
+
+    jobs = options.jobs
+    with _environment(verbose=options.verbose), _folder() as folder:
+        try:
+            ray.init(
+                num_cpus=len(os.sched_getaffinity(0)) if jobs is None else jobs * cpus,
+                include_dashboard=False,
+                _node_ip_address="127.0.0.1",  # nothing of it is for other machines
+                _temp_dir=str(folder),
+                **_logging(verbose=options.verbose),
+            )
+            yield folder
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _joined(address: str, *, verbose: bool) -> Iterator[Path]:
+    import ray  # noqa: PLC0415
+
+    _check_reachable(address)
+    with _environment(verbose=verbose), _folder() as folder:
+        try:
+            ray.init(address=address, **_logging(verbose=verbose))
+            yield folder
+        except (ConnectionError, RuntimeError) as error:
+            raise ConfigError(f"--address {address}: {error}") from None
+        finally:
+            ray.shutdown()
+
+
+@contextmanager
+def _environment(*, verbose: bool) -> Iterator[None]:
+    """Set what Ray reads from the environment, here and in its processes."""
+    before = os.environ.copy()
+    os.environ.update(_ENVIRONMENT if verbose else _ENVIRONMENT | _QUIET)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """Make a temporary folder whose path is short enough for Ray's sockets."""
+    parent = tempfile.gettempdir()
+    if len(os.fsencode(parent)) > LONGEST_FOLDER:
+        parent = "/tmp"  # noqa: S108  a fresh folder in it, with mkdtemp's rights
+    folder = Path(tempfile.mkdtemp(prefix="gpbench-ray-", dir=parent))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _logging(*, verbose: bool) -> dict[str, Any]:
+    return {
+        "logging_level": logging.INFO if verbose else logging.CRITICAL,
+        "log_to_driver": verbose,
+    }
+
+
+def _check_reachable(address: str) -> None:
+    """Check within seconds that something answers at the address; Ray itself takes minutes."""
+    if address == "auto":
+        return
+    host, separator, port = address.rpartition(":")
+    if not separator or not port.isdigit() or "/" in host:
+        raise InvalidValueError("--address", address, "HOST:PORT of a Ray cluster, or auto")
+    try:
+        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+    except OSError as error:
+        raise ConfigError(
+            f"no Ray cluster answers at --address {address} ({error}): start one there with "
+            f"`ray start --head --port {port}`"
+        ) from None
+
+
+def alive_nodes() -> list[Node]:
+    """Return the machines of the cluster that this process is connected to."""
+    import ray  # noqa: PLC0415
+
+    return [
+        Node(
+            id=each["NodeID"],
+            name=f"{each['NodeManagerHostname']} ({each['NodeManagerAddress']})",
+            cpus=each["Resources"].get("CPU", 0.0),
+            gpus=each["Resources"].get("GPU", 0.0),
+        )
+        for each in ray.nodes()
+        if each["Alive"]
+    ]
+
+
+def installed_versions() -> dict[str, str]:
+    """Return the versions of `PACKAGES` in this process."""
+    return ray_nodes.versions_of(PACKAGES)
+
+
+def differing(here: Mapping[str, str], there: Mapping[str, str]) -> str:
+    """Return how two sets of versions differ, as in "torch 2.4 instead of 2.5"; empty: not."""
+    return ", ".join(
+        f"{name} {there.get(name, '(none)')} instead of {version}"
+        for name, version in here.items()
+        if there.get(name) != version
+    )
+
+
+def check_versions(nodes: Sequence[Node]) -> None:
+    """Check that all machines have the driver's versions.
+
+    Raises:
+        ConfigError: If one has others, or does not answer.
+    """
+    here = installed_versions()
+    answers = on_each(nodes, ray_nodes.versions_of, PACKAGES)
+    problems = [
+        f"{node.name} has {difference}"
+        for node, there in zip(nodes, answers, strict=True)
+        if (difference := differing(here, there))
+    ]
+    if problems:
+        raise ConfigError.collected("the Ray cluster needs this machine's versions", problems)
+
+
+def on_each(nodes: Sequence[Node], function: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """Call a function of `ray_nodes` on each machine; return the answers in the order of `nodes`.
+
+    Raises:
+        ConfigError: If a machine does not answer.
+    """
+    import ray  # noqa: PLC0415
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: PLC0415
+
+    ray.cloudpickle.register_pickle_by_value(ray_nodes)
+    try:
+        task = ray.remote(num_cpus=0, max_retries=0)(function)
+        calls = [
+            task.options(
+                scheduling_strategy=NodeAffinitySchedulingStrategy(node.id, soft=False)
+            ).remote(*arguments)
+            for node in nodes
+        ]
+    finally:
+        ray.cloudpickle.unregister_pickle_by_value(ray_nodes)
+    answers = []
+    for node, call in zip(nodes, calls, strict=True):
+        try:
+            answers.append(ray.get(call, timeout=ANSWER_S))
+        except ray.exceptions.RayError as error:
+            said = str(error).strip().splitlines()[-1]
+            raise ConfigError(f"{node.name} of the Ray cluster does not answer: {said}") from None
+    return answers

@@ -1,0 +1,189 @@
+"""The Ray executor: Ray Tune's loop asks for stages, one trial each, and runs them on a cluster."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.search import Searcher
+
+from gpbench.core.errors import StageError
+from gpbench.engine.monitor import Beat
+from gpbench.execution.executor import Runner, Work
+from gpbench.execution.ray_cluster import (
+    ClusterOptions,
+    Needs,
+    alive_nodes,
+    check_versions,
+    cluster,
+    installed_versions,
+)
+from gpbench.execution.ray_desk import AHEAD, Desk
+from gpbench.execution.ray_shares import Shares, shares_of
+from gpbench.execution.ray_worker import (
+    BEAT,
+    ENDED,
+    KIND,
+    REQUEST,
+    ProcessSpentError,
+    StageWorker,
+    Terms,
+)
+
+
+class RayTune:
+    """Runs stages on all processors and GPUs of this machine or of a cluster."""
+
+    name = "ray"
+
+    def __init__(
+        self, options: ClusterOptions, needs: Needs, *, runner: Runner | None = None
+    ) -> None:
+        """Take what decides where stages run.
+
+        Args:
+            options: Which cluster.
+            needs: What a stage asks for.
+            runner: What runs a stage, importable in the workers; None: gpbench's own.
+        """
+        self._options, self._needs, self._runner = options, needs, runner
+
+    def run(self, work: Work) -> None:
+        """Run stages until `work` is finished.
+
+        Raises:
+            ConfigError: If the cluster cannot be joined, or has too little or other versions.
+            StageError: If the cluster was lost.
+        """
+        with cluster(self._options, self._needs.cpus) as folder:
+            nodes = alive_nodes()
+            if self._options.address:
+                check_versions(nodes)
+            shares = shares_of(self._options, self._needs, nodes)
+            desk = Desk(work, shares, self._options.jobs if self._options.address else None)
+            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(2 * AHEAD)
+            try:
+                self._tuner(desk, shares, folder).fit()
+            except Exception as error:
+                if desk.failure is not None:
+                    raise desk.failure from None
+                raise StageError(f"the Ray cluster was lost: {error}") from error
+
+    def _tuner(self, desk: Desk, shares: Shares, folder: Path) -> Any:
+        terms = Terms(
+            installed_versions(), shares.worker if shares.workers > 1 else None, self._runner
+        )
+        return tune.Tuner(
+            tune.with_resources(
+                tune.with_parameters(StageWorker, terms=terms), _placement(shares)
+            ),
+            tune_config=tune.TuneConfig(
+                search_alg=_Stages(desk),
+                num_samples=-1,
+                reuse_actors=True,
+                trial_dirname_creator=_trial_id,
+            ),
+            run_config=tune.RunConfig(
+                name=folder.name,
+                storage_path=str(folder / "tune"),
+                verbose=1 if self._options.verbose else 0,
+                checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+                callbacks=[_Listener(desk)],
+            ),
+        )
+
+
+def _placement(shares: Shares) -> Callable[[dict[str, Any]], Any]:
+    """Return what tells Tune what a trial holds."""
+    return lambda config: tune.PlacementGroupFactory([shares.bundle(config[KIND])])
+
+
+def _trial_id(trial: Trial) -> str:
+    return str(trial.trial_id)
+
+
+class _Stages(Searcher):  # type: ignore[misc]  # ray is untyped
+    """Streams the driver's stages into Tune."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self._desk = desk
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        self._desk.tick()  # Tune asks every second when no trial runs, and tells nobody else
+        request = self._desk.next(trial_id)
+        if request is not None:
+            return {REQUEST: request.to_json(), KIND: request.spec.kind}
+        return str(Searcher.FINISHED) if self._desk.finished else None
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        """Do nothing: the listener hears more of it."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Do nothing: the store knows what is done."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Do nothing: as in `save`."""
+
+
+class _Listener(tune.Callback):  # type: ignore[misc]  # ray is untyped
+    """Tells the desk what Tune says of its trials, and the workers what the driver wants."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._running: dict[str, Trial] = {}
+        self._told: set[str] = set()
+
+    def on_trial_start(self, *, trial: Trial, **_: Any) -> None:
+        self._running[trial.trial_id] = trial
+        self._desk.started(trial.trial_id)
+        self._pass_on()  # before the trial's first step, which then does not begin the stage
+
+    def on_trial_result(self, *, trial: Trial, result: dict[str, Any], **_: Any) -> None:
+        beat = result.get(BEAT)
+        if beat is not None:
+            self._desk.progressed(trial.trial_id, Beat(**beat))
+
+    def on_trial_complete(self, *, trial: Trial, **_: Any) -> None:
+        self._over(trial)
+        self._desk.ended(trial.trial_id, trial.last_result[ENDED])
+
+    def on_trial_error(self, *, trial: Trial, **_: Any) -> None:
+        self._over(trial)
+        error = trial.get_pickled_error()
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, ProcessSpentError) and cause.sha256 is not None:
+            self._desk.ended(trial.trial_id, cause.sha256)
+        elif isinstance(cause, ProcessSpentError):
+            self._desk.died(trial.trial_id, cause.reason)
+        else:
+            self._desk.died(trial.trial_id, _how_it_died(error))
+
+    def on_step_end(self, **_: Any) -> None:
+        self._desk.tick()
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        """Stop the running stages where the driver wants it, and kill those that hang."""
+        if self._desk.stop_wanted:
+            for name in self._running.keys() - self._told:
+                self._told.add(name)
+                self._running[name].temporary_state.ray_actor.stop_stage.remote()
+        while self._desk.hanging:
+            ray.kill(self._running[self._desk.hanging.pop()].temporary_state.ray_actor)
+
+    def _over(self, trial: Trial) -> None:
+        self._running.pop(trial.trial_id, None)
+        self._told.discard(trial.trial_id)
+
+
+def _how_it_died(error: Exception | None) -> str:
+    """Return in words why a worker is gone."""
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,82 @@
+"""The promise of a grid that is killed again and again: the undisturbed scores, each stage once."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_run import counts_of
+from tests.execution.runs import SMALL, Process, Role, Run, ran_well, states_of
+
+GRID = (
+    *SMALL,
+    *("-s", "scratch,imagenet,generalised", "--pretrain-seeds", "4"),
+    *("-d", "demo-isaid,demo-mfnet,demo-potsdam,demo-pst900"),
+    *("--set", "pretrain.steps=6", "--set", "pretrain.batch=8"),
+    *("--set", "finetune.steps=6", "--set", "finetune.batch=4"),
+    *("--set", "execution.checkpoint_seconds=0"),
+)
+STAGES = 64
+KILLS = 8
+EVERY_S = (2.0, 8.0)
+VICTIMS: tuple[Role, ...] = ("worker", "worker", "driver", "raylet", "gcs_server", "agent", "other")
+
+
+@pytest.mark.slow
+def test_grid_whose_processes_are_killed_at_random_ends_with_the_undisturbed_scores(
+    tmp_path: Path,
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed of the kills: {seed}")  # noqa: T201  pytest shows it where the test fails
+    draws = random.Random(seed)
+    disturbed, undisturbed = tmp_path / "disturbed", tmp_path / "undisturbed"
+    kills = 0
+    while kills < KILLS and not _is_done(disturbed):
+        with Run(disturbed, (*GRID, "--executor", "ray")) as run:
+            while kills < KILLS and not _over_within(run, draws.uniform(*EVERY_S)):
+                _victim(run, draws).kill()
+                kills += 1
+            # after the last kill it ends by itself, or its driver is gone
+            said = run.ended()
+            print(f"{kills} kills, exit code {said.code}")  # noqa: T201  as above
+            assert not run.left()
+    ran_well(disturbed, (*GRID, "--executor", "ray", "--retry-failed"))
+
+    ran_well(undisturbed, (*GRID, "--executor", "inline", "-j", "2"))
+    assert states_of(disturbed) == {"done": STAGES}
+    assert counts_of(disturbed) == counts_of(undisturbed)
+    assert _scored_stages(disturbed) == _scored_stages(undisturbed)
+
+
+def _is_done(workdir: Path) -> bool:
+    return (workdir / "gpbench.sqlite").exists() and states_of(workdir) == {"done": STAGES}
+
+
+def _over_within(run: Run, seconds: float) -> bool:
+    """Wait so long for the end of a run; return whether it came."""
+    deadline = time.monotonic() + seconds
+    while not run.is_over and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return run.is_over
+
+
+def _victim(run: Run, draws: random.Random) -> Process:
+    """Return a process of a drawn role; the driver where there is none of that role."""
+    role = draws.choice(VICTIMS)
+    processes = run.processes()
+    of_role = [each for each in processes if each.role == role]
+    victim = draws.choice(of_role) if of_role else Process(run.pid, "driver")
+    print(f"killed: {victim}")  # noqa: T201  as above
+    return victim
+
+
+def _scored_stages(workdir: Path) -> list[tuple[str, int]]:
+    """Return each scored stage with the number of its scores: one, however often it was begun."""
+    query = "select stage_key, count(*) from score group by stage_key order by stage_key"
+    with closing(sqlite3.connect(workdir / "gpbench.sqlite")) as database:
+        return database.execute(query).fetchall()
