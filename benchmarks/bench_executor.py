@@ -1,7 +1,7 @@
 """Stages that do nothing, with claims and SQLite commits, against plain Tune function trainables.
 
-Of ours a whole run of the executor is timed, start and end of its cluster included; of the
-functions only `Tuner.fit`, on a cluster that is already there.
+Of the executors a whole run is timed, start and end of the cluster included; of the functions only
+`Tuner.fit`, on a cluster that is already there.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import median
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
@@ -39,11 +40,13 @@ from tests.store.plans import ended, make_plan, write_counts
 
 AT_ONCE, STAGES, FUNCTIONS, ROUNDS = 2, 2000, 200, 3
 MOST_S, LEAST_RATIO, MOST_S_TO_FIRST_STAGE = 0.05, 20, 10
-NOTHING = f"one stage of many that do nothing, {AT_ONCE} at once"
-FIRST_STAGE = "from the start of `gpbench run` to its first stage, data prepared"
+NOTHING = f"one of many stages that do nothing, {AT_ONCE} at once"
+FIRST_STAGE = "from the start of gpbench run to its first stage, data prepared"
+GPBENCH = (sys.executable, "-m", "gpbench.cli.main")
+DATASET = "demo-potsdam"
 EXPERIMENT = (
-    "--strategies", "scratch", "--backbones", "test_convnext3", "--datasets", "demo-potsdam",
-    "--sources", "demo", "--recipe", "demo",
+    "--strategy", "scratch", "--backbone", "test_convnext3", "--datasets", DATASET,
+    "--source", "demo", "--recipe", "demo",
 )  # fmt: skip
 
 
@@ -74,62 +77,71 @@ class Here:
             work.tick()
 
 
-def ray_tune() -> RayTune:
-    return RayTune(ClusterOptions(jobs=AT_ONCE), Needs(cpus=1, device="cpu"), do_nothing)
-
-
 class FirstStage(Watcher):
     """Notes when the first stage starts."""
 
-    def __init__(self) -> None:
-        self.at: float | None = None
+    at_s: float | None = None
 
-    def started(self, job: Job) -> None:  # noqa: ARG002  any
-        self.at = self.at or time.perf_counter()
+    def started(self, job: Job) -> None:  # noqa: ARG002  whichever it is
+        if self.at_s is None:
+            self.at_s = time.perf_counter()
 
 
-class Run:
-    """Runs a plan in a fresh working directory and remembers when first stages started."""
+class Grid:
+    """Runs a plan in a fresh working directory, round by round."""
 
     def __init__(self, plan: Plan, folder: Path) -> None:
         self.plan, self.folder = plan, folder
+        self.seconds: list[float] = []
+        """Per stage, of each round."""
         self.to_first_stage_s: list[float] = []
 
-    def fresh(self) -> None:
+    def planned(self) -> tuple[tuple[Store, list[Job]], dict[str, object]]:
+        """Return a database in which the plan stands and its jobs, as arguments of `run`."""
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir()
-
-    def __call__(self, executor: Executor) -> None:
         place = Place(self.folder, f"sqlite:///{self.folder / 'gpbench.sqlite'}")
-        with Store.open(place.db) as store:
-            store.record(self.plan)
-            jobs = jobs_of(self.plan, place, keep_weights=True)
-            watcher = FirstStage()
-            driver = Driver(store, StageFiles(), watcher, Again())
-            start = time.perf_counter()
-            summary = driver.run(jobs, executor, dict.fromkeys([job.key for job in jobs], 1.0))
+        store = Store.open(place.db)
+        store.record(self.plan)
+        return (store, jobs_of(self.plan, place, keep_weights=True)), {}
+
+    def run(self, executor: Executor, store: Store, jobs: list[Job]) -> None:
+        watcher, start = FirstStage(), time.perf_counter()
+        driver = Driver(store, StageFiles(), watcher, Again())
+        summary = driver.run(jobs, executor, {job.key: 1.0 for job in jobs})
         assert len(summary.done) == len(jobs)
-        assert watcher.at is not None
-        self.to_first_stage_s.append(watcher.at - start)
+        assert watcher.at_s is not None
+        self.seconds.append((time.perf_counter() - start) / len(jobs))
+        self.to_first_stage_s.append(watcher.at_s - start)
+
+    def measure(self, benchmark: BenchmarkFixture, executor: Executor) -> None:
+        self.seconds.clear()
+        self.to_first_stage_s.clear()
+        benchmark.pedantic(  # type: ignore[no-untyped-call]  # the library has no types
+            partial(self.run, executor),
+            setup=self.planned,
+            teardown=lambda store, _jobs: store.close(),
+            rounds=ROUNDS,
+        )
+        benchmark.extra_info[PARTS] = STAGES
 
 
 @pytest.fixture(scope="module")
-def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """Yield the run of a plan: per seed a chain of two pre-trainings, and two fine-tunings."""
-    folder = tmp_path_factory.mktemp("grid")
-    yield Run(make_plan(seeds=range(STAGES // 4)), folder / "work")
-    shutil.rmtree(folder)
+def grid(tmp_path_factory: pytest.TempPathFactory) -> Grid:
+    """Return a plan's runs: per seed a chain of two pre-trainings, and two fine-tunings."""
+    plan = make_plan(seeds=range(STAGES // 4))
+    return Grid(plan, tmp_path_factory.mktemp("grid") / "work")
 
 
 @pytest.fixture(scope="module")
-def functions_s() -> list[float]:
-    """Seconds per plain function trainable, one for each round."""
+def function_s() -> list[float]:
+    """Seconds per plain function trainable, of each round."""
     return []
 
 
 @pytest.fixture
 def tune_process() -> Iterator[Pool]:
-    """Yield a process with a cluster of Tune's own."""
+    """Yield a process with a cluster of Ray's own defaults."""
     with ProcessPoolExecutor(
         1, get_context("spawn"), initializer=plain_tune.start, initargs=(AT_ONCE,)
     ) as pool:
@@ -142,7 +154,7 @@ def bench_plain_tune_functions(
     benchmark: BenchmarkFixture,
     tune_process: Pool,
     tmp_path: Path,
-    functions_s: list[float],
+    function_s: list[float],
     trials: int,
 ) -> None:
     tune_process.submit(plain_tune.fit, AT_ONCE, str(tmp_path)).result()  # imports, first workers
@@ -150,7 +162,7 @@ def bench_plain_tune_functions(
     def fit() -> None:
         start = time.perf_counter()
         assert tune_process.submit(plain_tune.fit, trials, str(tmp_path)).result() == trials
-        functions_s.append((time.perf_counter() - start) / trials)
+        function_s.append((time.perf_counter() - start) / trials)
 
     benchmark.pedantic(fit, rounds=ROUNDS)  # type: ignore[no-untyped-call]  # the library has no types
     benchmark.extra_info[PARTS] = trials
@@ -158,16 +170,82 @@ def bench_plain_tune_functions(
 
 @pytest.mark.benchmark(group=NOTHING)
 @pytest.mark.parametrize("stages", [STAGES])
-def bench_driver_and_store_alone(benchmark: BenchmarkFixture, grid: Run, stages: int) -> None:
-    benchmark.pedantic(grid, (Here(),), setup=grid.fresh, rounds=ROUNDS)  # type: ignore[no-untyped-call]  # the library has no types
-    benchmark.extra_info[PARTS] = stages
+def bench_driver_and_store_alone(benchmark: BenchmarkFixture, grid: Grid, stages: int) -> None:
+    assert stages == len(grid.plan.items)
+    grid.measure(benchmark, Here())
 
 
 @pytest.mark.benchmark(group=NOTHING)
 @pytest.mark.parametrize("stages", [STAGES])
 def bench_executor_ray(
-    benchmark: BenchmarkFixture, grid: Run, functions_s: list[float], stages: int
+    benchmark: BenchmarkFixture, grid: Grid, function_s: list[float], stages: int
 ) -> None:
-    grid.to_first_stage_s.clear()
-    benchmark.pedantic(grid, (ray_tune(),), setup=grid.fresh, rounds=ROUNDS)  # type: ignore[no-untyped-call]  # the library has no types
-    benchmark.extra_info[PARTS] = stages
+    assert stages == len(grid.plan.items)
+    grid.measure(
+        benchmark, RayTune(ClusterOptions(jobs=AT_ONCE), Needs(1, "cpu"), runner=do_nothing)
+    )
+    to_first_stage_s = median(grid.to_first_stage_s)
+    benchmark.extra_info["executor ray, seconds from its start to its first stage"] = (
+        to_first_stage_s
+    )
+    assert median(grid.seconds) <= MOST_S
+    assert to_first_stage_s <= MOST_S_TO_FIRST_STAGE
+    if function_s:  # not where only this benchmark was asked for
+        assert median(function_s) / median(grid.seconds) >= LEAST_RATIO
+
+
+class CommandLine:
+    """Runs `gpbench run` in a fresh working directory and sees when its first stage starts."""
+
+    def __init__(self, data: Path, workdir: Path) -> None:
+        self.data, self.workdir = data, workdir
+        self.process: subprocess.Popen[bytes] | None = None
+        self.seconds: list[float] = []
+
+    def fresh(self) -> None:
+        shutil.rmtree(self.workdir, ignore_errors=True)
+        shutil.copytree(self.data, self.workdir)
+
+    def to_first_stage(self, executor: str) -> None:
+        start = time.perf_counter()
+        flags = ("--workdir", str(self.workdir), "--executor", executor)
+        self.process = subprocess.Popen(
+            [*GPBENCH, "run", *EXPERIMENT, *flags], stdout=subprocess.DEVNULL
+        )
+        while not any(self.workdir.glob("stages/*/spec.json")):
+            assert self.process.poll() is None, "it ended before its first stage"
+            time.sleep(0.01)
+        self.seconds.append(time.perf_counter() - start)
+
+    def end(self, executor: str) -> None:  # noqa: ARG002  teardown has the arguments of the target
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(timeout=120)
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a working directory that holds a prepared dataset and nothing else."""
+    workdir = tmp_path_factory.mktemp("prepared")
+    subprocess.run(
+        [*GPBENCH, "datasets", "prepare", DATASET, "--workdir", str(workdir)],
+        check=True,
+        capture_output=True,
+    )
+    return workdir
+
+
+@pytest.mark.benchmark(group=FIRST_STAGE)
+@pytest.mark.parametrize("executor", ["inline", "ray"])
+def bench_first_stage(
+    benchmark: BenchmarkFixture, prepared: Path, tmp_path: Path, executor: str
+) -> None:
+    command = CommandLine(prepared, tmp_path / "work")
+    benchmark.pedantic(  # type: ignore[no-untyped-call]  # the library has no types
+        command.to_first_stage,
+        (executor,),
+        setup=command.fresh,
+        teardown=command.end,
+        rounds=5,
+    )
+    assert median(command.seconds) <= MOST_S_TO_FIRST_STAGE

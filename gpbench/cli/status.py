@@ -68,9 +68,11 @@ def _check_begun(place: Place) -> None:
 
 
 def _nothing_yet(place: Place) -> StoreError:
+    from gpbench.store.database import locate
+
     return StoreError(
-        f"nothing was run in {place.workdir} yet: `gpbench run` begins an experiment; "
-        "--workdir names another working directory, --db another database"
+        f"nothing was run in {place.workdir} yet (no experiment is in {locate(place.db).shown}): "
+        "`gpbench run` begins one; or name another place with --workdir or --db"
     )
 
 

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 from gpbench.core.dataset import Band, DatasetInfo, Protocol
@@ -139,7 +140,7 @@ class PretrainSpec:
     engine_version: int = ENGINE_VERSION
     kind: Kind = "pretrain"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return the sha256 that names this stage."""
         content = asdict(self)
@@ -169,7 +170,7 @@ class FinetuneSpec:
     engine_version: int = ENGINE_VERSION
     kind: Kind = "finetune"
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Return the sha256 that names this stage."""
         content = asdict(self)

@@ -155,17 +155,17 @@ class Group:
             torch.OutOfMemoryError: If that was the worst, wherever.
             WorkerFailedError: If another process failed and this one did not.
         """
-        caught: Exception | None = None
         try:
             yield
-        except Exception as error:  # noqa: BLE001  told to the others before it goes on
-            caught = error
-        if self.world > 1:
-            self._share_fate(caught)
-        if caught is not None:
-            raise caught
+        except Exception as error:
+            self._share_fate(error)
+            raise
+        self._share_fate(None)
 
     def _share_fate(self, error: Exception | None) -> None:
+        """Tell the others how it went; raise where another fared worse."""
+        if self.world == 1:
+            return
         worst = torch.tensor(_fate(error).value)
         with _lost_if_it_fails():
             dist.all_reduce(worst, dist.ReduceOp.MAX)

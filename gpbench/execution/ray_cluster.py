@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import socket
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,14 +16,13 @@ from typing import Any, Literal
 
 from gpbench.core.errors import ConfigError, InvalidValueError, MissingExtraError
 from gpbench.execution import ray_nodes
+from gpbench.execution.ray_warden import watched_folder
 
 PACKAGES = ("gpbench", "torch", "timm", "onedl-mmsegmentation", "numpy")
 """With another version of one of them the same stage may give another number."""
 
 CONNECT_S = 5.0
 ANSWER_S = 60.0
-LONGEST_FOLDER = 40
-"""Bytes of a path that leave room for Ray's sockets below it: a socket's path has at most 107."""
 
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -35,9 +32,9 @@ _ENVIRONMENT = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the command line's
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the store knows what is done
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000000",  # the desk decides; one would block all behind it
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
-_QUIET: dict[str, str] = {}
 
 
 @dataclass(frozen=True)
@@ -109,12 +106,11 @@ def _started(options: ClusterOptions, cpus: int) -> Iterator[Path]:
     import ray  # noqa: PLC0415
 
     jobs = options.jobs
-    with _environment(verbose=options.verbose), _folder() as folder:
+    with _environment(), _heard(verbose=options.verbose), watched_folder() as folder:
         try:
             ray.init(
                 num_cpus=len(os.sched_getaffinity(0)) if jobs is None else jobs * cpus,
                 include_dashboard=False,
-                _node_ip_address="127.0.0.1",  # nothing of it is for other machines
                 _temp_dir=str(folder),
                 **_logging(verbose=options.verbose),
             )
@@ -128,39 +124,54 @@ def _joined(address: str, *, verbose: bool) -> Iterator[Path]:
     import ray  # noqa: PLC0415
 
     _check_reachable(address)
-    with _environment(verbose=verbose), _folder() as folder:
+    with _environment(), _heard(verbose=verbose), watched_folder() as folder:
         try:
-            ray.init(address=address, **_logging(verbose=verbose))
+            _connect(address, verbose=verbose)
             yield folder
-        except (ConnectionError, RuntimeError) as error:
-            raise ConfigError(f"--address {address}: {error}") from None
+            on_each(alive_nodes(), ray_nodes.remove_trial_folders, folder.name)
         finally:
             ray.shutdown()
 
 
+def _connect(address: str, *, verbose: bool) -> None:
+    import ray  # noqa: PLC0415
+
+    try:
+        ray.init(address=address, **_logging(verbose=verbose))
+    except (ConnectionError, RuntimeError) as error:  # also another version of Ray or Python
+        raise ConfigError(f"--address {address} cannot be joined: {error}") from None
+
+
 @contextmanager
-def _environment(*, verbose: bool) -> Iterator[None]:
+def _environment() -> Iterator[None]:
     """Set what Ray reads from the environment, here and in its processes."""
-    before = os.environ.copy()
-    os.environ.update(_ENVIRONMENT if verbose else _ENVIRONMENT | _QUIET)
+    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
+    os.environ.update(_ENVIRONMENT)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
-    """Make a temporary folder whose path is short enough for Ray's sockets."""
-    parent = tempfile.gettempdir()
-    if len(os.fsencode(parent)) > LONGEST_FOLDER:
-        parent = "/tmp"  # noqa: S108  a fresh folder in it, with mkdtemp's rights
-    folder = Path(tempfile.mkdtemp(prefix="gpbench-ray-", dir=parent))
+def _heard(*, verbose: bool) -> Iterator[None]:
+    """Let only the verbose hear what Ray prints of workers that died: it has no switch for it."""
+    from ray._private import worker  # noqa: PLC0415
+
+    name = "print_to_stdstream"
+    before = getattr(worker, name, None)
+    if verbose or before is None:
+        yield
+        return
+    setattr(worker, name, lambda *_, **__: None)
     try:
-        yield folder
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        setattr(worker, name, before)
 
 
 def _logging(*, verbose: bool) -> dict[str, Any]:
@@ -184,6 +195,23 @@ def _check_reachable(address: str) -> None:
             f"no Ray cluster answers at --address {address} ({error}): start one there with "
             f"`ray start --head --port {port}`"
         ) from None
+
+
+class ClusterLostError(BaseException):
+    """Ray itself ended. Not an Exception: Tune would try to talk to its workers first."""
+
+
+def check_running() -> None:
+    """Check that the cluster that was started here is there; a joined one is not looked at.
+
+    Raises:
+        ClusterLostError: If it is not. Without this Ray ends the whole process, after a minute.
+    """
+    from ray._private.worker import _global_node  # noqa: PLC0415
+
+    for name, process in _global_node.dead_processes():
+        if name in ("raylet", "gcs_server"):
+            raise ClusterLostError(f"Ray's {name} ended with code {process.returncode}")
 
 
 def alive_nodes() -> list[Node]:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import tempfile
-import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import ray
@@ -19,16 +16,20 @@ from ray.exceptions import RayActorError, RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer
 
-from gpbench.core.errors import GpbenchError, StageError, StageInterruptedError
+from gpbench.core.errors import StageError, StageInterruptedError
 from gpbench.core.stage import Outcome, StageRequest
-from gpbench.engine.distributed import Group
-from gpbench.engine.monitor import Beat, Monitor, Silent
+from gpbench.engine.distributed import Group, WorkerLostError
+from gpbench.engine.monitor import Monitor
+from gpbench.execution.ray_relay import ASK_S, Left, Line, QuietLine, Relay
 from gpbench.stages.inputs import at_hand
 from gpbench.stages.pretrain import pretrained
 from gpbench.stages.run import run_stage
 
-ASK_S = 0.5
-"""How often the workers are heard of, and how soon they see that they are to stop."""
+PATIENCE_S = 24 * 3600
+"""How long workers wait for one of them: it may be preparing a dataset.
+
+That one is gone shows at once, and a stage that hangs is the driver's to end.
+"""
 
 _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a worker
@@ -64,18 +65,19 @@ def run_distributed(
     """
     if not use_gpu:  # a worker may see GPUs that others hold
         request = replace(request, execution=replace(request.execution, device="cpu"))
+    world = request.execution.pretrain_workers
     os.environ.update(_ENVIRONMENT)
-    relay: Any = ray.remote(num_cpus=0)(_Relay).remote()
+    relay: Any = ray.remote(num_cpus=0)(Relay).remote()
     try:
         with tempfile.TemporaryDirectory(prefix="gpbench-train-") as folder:
             trainer = _trainer(request, relay, folder, dict(resources_per_worker), use_gpu=use_gpu)
             with ThreadPoolExecutor(1) as pool:
-                left = _accompanied(pool.submit(trainer.fit), relay, monitor)
+                left = _accompanied(pool.submit(trainer.fit), relay, monitor, world)
     finally:
         ray.kill(relay)
     if left.outcome is None:
         raise StageInterruptedError(left.stopped)
-    return Outcome.from_json(left.outcome)
+    return left.outcome
 
 
 def _trainer(
@@ -84,7 +86,10 @@ def _trainer(
     return TorchTrainer(
         _work,
         train_loop_config={"request": request.to_json(), "relay": relay},
-        torch_config=TorchConfig(backend="cpu:gloo,cuda:nccl" if use_gpu else "gloo"),
+        torch_config=TorchConfig(
+            backend="cpu:gloo,cuda:nccl" if use_gpu else "gloo",
+            timeout_s=PATIENCE_S,
+        ),
         scaling_config=ScalingConfig(
             num_workers=request.execution.pretrain_workers,
             use_gpu=use_gpu,
@@ -98,31 +103,66 @@ def _trainer(
     )
 
 
-@dataclass
-class _Left:
-    """What the first worker left: an outcome, or where it was stopped; neither if it died."""
-
-    outcome: str | None = None
-    stopped: str | None = None
-
-
-def _accompanied(training: Future[Any], relay: Any, monitor: Monitor) -> _Left:
+def _accompanied(training: Future[Any], relay: Any, monitor: Monitor, world: int) -> Left:
     """Hand beats and the wish to stop over until the workers ended; return what they left."""
-    failure: Exception | None = None
+    left, failure = Left(), None
     try:
         while not training.done():
             _exchange(relay, monitor)
             wait([training], timeout=ASK_S)
-        _exchange(relay, monitor)
-        left: _Left = ray.get(relay.left.remote())
+        left = _exchange(relay, monitor)
         training.result()
     except (TrainingFailedError, RayError) as error:
         failure = error
-    if left.outcome is None and left.stopped is None:
-        raise WorkerDiedError(_reason(failure)) from failure
+    if left == Left():
+        raise WorkerDiedError(_reason(failure, world)) from failure
     return left
 
 
-def _exchange(relay: Any, monitor: Monitor) -> None:
-    for beat in ray.get(relay.exchange.remote(monitor.stop_wanted())):
-        monitor.beat(Beat(**json.loads(beat)))
+def _exchange(relay: Any, monitor: Monitor) -> Left:
+    beats, left = ray.get(relay.exchange.remote(monitor.stop_wanted()))
+    for beat in beats:
+        monitor.beat(beat)
+    result: Left = left
+    return result
+
+
+def _reason(error: Exception | None, world: int) -> str:
+    """Return in words which worker is gone, and why."""
+    told = ""
+    for rank, failure in sorted(getattr(error, "worker_failures", {}).items()):
+        where = f"worker {rank + 1} of {world}"
+        if isinstance(getattr(failure, "health_check_failure", None), RayActorError):
+            return f"{where} was killed or crashed, or its machine is lost"
+        raised = str(failure).strip().rpartition("\n")[2]  # the last line of a traceback
+        if not told and WorkerLostError.__name__ not in raised:
+            told = f"{where}: {raised}"
+    return told or f"its workers ended: {str(error).partition(chr(10))[0]}"
+
+
+def _work(config: dict[str, Any]) -> None:
+    """Run the stage, or share its batches, as one of the workers."""
+    request, relay = StageRequest.from_json(config["request"]), config["relay"]
+    try:
+        if Group.current().leads:
+            ray.get(relay.leave.remote(_led(request, Line(relay))))
+        else:
+            _followed(request, QuietLine(relay))
+    finally:
+        dist.destroy_process_group()  # who still waits for this worker sees that it left
+
+
+def _led(request: StageRequest, monitor: Monitor) -> Left:
+    try:
+        return Left(outcome=run_stage(request, monitor))
+    except WorkerLostError:
+        raise
+    except StageInterruptedError as error:
+        return Left(stopped=str(error))
+
+
+def _followed(request: StageRequest, monitor: Monitor) -> None:
+    with contextlib.suppress(StageInterruptedError):
+        readable = at_hand(request, monitor)
+        with contextlib.suppress(Exception):  # the first worker hears of it, and says it
+            pretrained(readable, monitor)

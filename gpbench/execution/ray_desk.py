@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -97,33 +97,31 @@ class Desk:
         if self._jobs is not None and len(self._handed) >= self._jobs:
             return None
         if self._kept is not None and self._fits(self._kept.spec.kind):
-            request, self._kept, self._overtaken = self._kept, None, 0
-            return request
-        kinds = self._open()
+            kept, self._kept, self._overtaken = self._kept, None, 0
+            return kept
+        kinds = {kind for kind in KINDS if self._may_ask_for(kind)}
         request = self._work.next(kinds) if kinds else None
         if request is None or self._fits(request.spec.kind):
             return request
         self._kept = request
         return self._next()
 
-    def _open(self) -> Collection[Kind]:
-        """Return the kinds of which a stage may be handed out, or kept back, now."""
-        return {kind for kind in KINDS if self._is_open(kind)}
-
-    def _is_open(self, kind: Kind) -> bool:
+    def _may_ask_for(self, kind: Kind) -> bool:
         if self._shares.distributed(kind):
             return self._kept is None
-        if self._kept is not None and self._overtaken >= self._shares.slots:
-            return False
-        return self._fits(kind)
+        drains = self._kept is not None and self._overtaken >= self._shares.slots
+        return not drains and self._fits(kind)
 
     def _fits(self, kind: Kind) -> bool:
-        """Return whether a stage finds room, or may wait for it without taking another's."""
-        if not any(self._shares.distributed(each.kind) for each in self._handed.values()) and (
-            not self._shares.distributed(kind)
-        ):
-            return sum(not each.begun for each in self._handed.values()) < AHEAD
-        taken = sum(self._shares.takes(each.kind) for each in self._handed.values())
+        """Return whether a stage can be handed out without taking room that is another's.
+
+        Where nothing is distributed Tune itself waits for room, with `AHEAD` trials at most.
+        """
+        handed = self._handed.values()
+        distributed = any(self._shares.distributed(each.kind) for each in handed)
+        if not distributed and not self._shares.distributed(kind):
+            return sum(not each.begun for each in handed) < AHEAD
+        taken = sum(self._shares.takes(each.kind) for each in handed)
         return taken + self._shares.takes(kind) <= self._shares.slots
 
     def _release_kept(self) -> None:

@@ -22,7 +22,10 @@ def versions_of(packages: Sequence[str]) -> dict[str, str]:
     return versions
 
 
-def remove_folders(parent: str, pattern: str) -> None:
-    """Remove the folders below `parent` that match."""
-    for folder in Path(parent).glob(pattern):
+def remove_trial_folders(experiment: str) -> None:
+    """Remove what Tune wrote for an experiment into this machine's part of Ray's session folder."""
+    from ray._private.worker import _global_node  # noqa: PLC0415
+
+    session = Path(_global_node.get_session_dir_path())
+    for folder in session.glob(f"artifacts/*/{experiment}"):
         shutil.rmtree(folder, ignore_errors=True)

@@ -64,8 +64,10 @@ def shares_of(options: ClusterOptions, needs: Needs, nodes: Sequence[Node]) -> S
     if not any(node.cpus >= needs.cpus and node.gpus >= gpus for node in nodes):
         most = max(node.gpus for node in nodes)
         raise InvalidValueError(
-            "--gpus-per-stage", gpus, f"no machine with {needs.cpus} processors has so many GPUs; "
-            f"the most on one is {most:g}"
+            "--gpus-per-stage",
+            gpus,
+            f"no machine with {needs.cpus} processors has so many GPUs; "
+            f"the most on one is {most:g}",
         )
     slots = sum(_slots(node, needs.cpus, with_gpu=gpus > 0) for node in nodes)
     if needs.pretrain_workers > max(1, slots):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,16 @@ from gpbench.core.errors import StageError
 from gpbench.engine.monitor import Beat
 from gpbench.execution.executor import Runner, Work
 from gpbench.execution.ray_cluster import (
+    ClusterLostError,
     ClusterOptions,
     Needs,
     alive_nodes,
+    check_running,
     check_versions,
     cluster,
     installed_versions,
 )
-from gpbench.execution.ray_desk import AHEAD, Desk
+from gpbench.execution.ray_desk import Desk
 from gpbench.execution.ray_shares import Shares, shares_of
 from gpbench.execution.ray_worker import (
     BEAT,
@@ -66,22 +68,22 @@ class RayTune:
                 check_versions(nodes)
             shares = shares_of(self._options, self._needs, nodes)
             desk = Desk(work, shares, self._options.jobs if self._options.address else None)
-            os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(2 * AHEAD)
             try:
                 self._tuner(desk, shares, folder).fit()
-            except Exception as error:
+            except (Exception, ClusterLostError) as error:
                 if desk.failure is not None:
                     raise desk.failure from None
-                raise StageError(f"the Ray cluster was lost: {error}") from error
+                raise StageError(f"{error}: the same command continues") from error
 
     def _tuner(self, desk: Desk, shares: Shares, folder: Path) -> Any:
         terms = Terms(
-            installed_versions(), shares.worker if shares.workers > 1 else None, self._runner
+            installed_versions(),
+            shares.gpus,
+            shares.worker if shares.workers > 1 else None,
+            self._runner,
         )
         return tune.Tuner(
-            tune.with_resources(
-                tune.with_parameters(StageWorker, terms=terms), _placement(shares)
-            ),
+            tune.with_resources(tune.with_parameters(StageWorker, terms=terms), _placement(shares)),
             tune_config=tune.TuneConfig(
                 search_alg=_Stages(desk),
                 num_samples=-1,
@@ -107,7 +109,17 @@ def _trial_id(trial: Trial) -> str:
     return str(trial.trial_id)
 
 
-class _Stages(Searcher):  # type: ignore[misc]  # ray is untyped
+class _NotKept:
+    """Base of what Tune pickles with a run in case it is restored, which the store makes needless.
+
+    The driver behind it holds a database connection.
+    """
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _Stages(_NotKept, Searcher):  # type: ignore[misc]  # ray is untyped
     """Streams the driver's stages into Tune."""
 
     def __init__(self, desk: Desk) -> None:
@@ -121,9 +133,7 @@ class _Stages(Searcher):  # type: ignore[misc]  # ray is untyped
             return {REQUEST: request.to_json(), KIND: request.spec.kind}
         return str(Searcher.FINISHED) if self._desk.finished else None
 
-    def on_trial_complete(
-        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
-    ) -> None:
+    def on_trial_complete(self, trial_id: str, **_: Any) -> None:
         """Do nothing: the listener hears more of it."""
 
     def save(self, checkpoint_path: str) -> None:
@@ -133,7 +143,7 @@ class _Stages(Searcher):  # type: ignore[misc]  # ray is untyped
         """Do nothing: as in `save`."""
 
 
-class _Listener(tune.Callback):  # type: ignore[misc]  # ray is untyped
+class _Listener(_NotKept, tune.Callback):  # type: ignore[misc]  # ray is untyped
     """Tells the desk what Tune says of its trials, and the workers what the driver wants."""
 
     def __init__(self, desk: Desk) -> None:
@@ -157,7 +167,7 @@ class _Listener(tune.Callback):  # type: ignore[misc]  # ray is untyped
 
     def on_trial_error(self, *, trial: Trial, **_: Any) -> None:
         self._over(trial)
-        error = trial.get_pickled_error()
+        error = _error_of(trial)
         cause = getattr(error, "cause", None)
         if isinstance(cause, ProcessSpentError) and cause.sha256 is not None:
             self._desk.ended(trial.trial_id, cause.sha256)
@@ -167,6 +177,7 @@ class _Listener(tune.Callback):  # type: ignore[misc]  # ray is untyped
             self._desk.died(trial.trial_id, _how_it_died(error))
 
     def on_step_end(self, **_: Any) -> None:
+        check_running()
         self._desk.tick()
         self._pass_on()
 
@@ -176,14 +187,41 @@ class _Listener(tune.Callback):  # type: ignore[misc]  # ray is untyped
             for name in self._running.keys() - self._told:
                 self._told.add(name)
                 self._running[name].temporary_state.ray_actor.stop_stage.remote()
-        while self._desk.hanging:
-            ray.kill(self._running[self._desk.hanging.pop()].temporary_state.ray_actor)
+        for name in self._running.keys() & self._desk.hanging:
+            self._desk.hanging.discard(name)
+            ray.kill(self._running[name].temporary_state.ray_actor)
 
     def _over(self, trial: Trial) -> None:
         self._running.pop(trial.trial_id, None)
         self._told.discard(trial.trial_id)
 
 
+def _error_of(trial: Trial) -> Exception | None:
+    """Return what Ray raised; Tune has written it into the trial's folder, and keeps only that."""
+    if trial.pickled_error_file is None:
+        return None
+    error: Exception = ray.cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    return error
+
+
 def _how_it_died(error: Exception | None) -> str:
-    """Return in words why a worker is gone."""
-    return f"{type(error).__name__}: {error}"
+    """Return in a few words why a worker is gone."""
+    text = str(error)
+    for sign, reason in _REASONS.items():
+        if sign in text:
+            return f"{reason}{_where(text)}"
+    return text.strip().splitlines()[-1]
+
+
+_REASONS = {  # what Ray writes -> what it means
+    "`ray.kill`": "its process was ended",
+    "NODE_OUT_OF_MEMORY": "Ray ended its process as the machine ran out of memory",
+    "running low on memory": "Ray ended its process as the machine ran out of memory",
+    "its node has died": "its machine was lost",
+    "worker process has died": "its process crashed or was killed, perhaps for lack of memory",
+}
+
+
+def _where(text: str) -> str:
+    found = dict(re.findall(r"^\s*(pid|ip): (\S+)$", text, re.MULTILINE))
+    return f" (pid {found['pid']} on {found['ip']})" if len(found) == 2 else ""

@@ -7,7 +7,7 @@ import queue
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Terms:
 
     versions: Mapping[str, str]
     """The driver's."""
+    gpus: float
+    """Of a stage."""
     worker: Mapping[str, float] | None
     """What each worker of a distributed pre-training holds; None: pre-trainings are not."""
     runner: Runner | None
@@ -91,7 +93,10 @@ class StageWorker(tune.Trainable):  # type: ignore[misc]  # ray is untyped
         gc.freeze()  # Ray's own objects: collecting between stages would look at them every time
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
-        self._attempt = _Attempt(StageRequest.from_json(new_config[REQUEST]))
+        request = StageRequest.from_json(new_config[REQUEST])
+        if not self._terms.gpus:  # it may see GPUs that others hold
+            request = replace(request, execution=replace(request.execution, device="cpu"))
+        self._attempt = _Attempt(request)
         return True
 
     def stop_stage(self) -> None:
@@ -128,12 +133,9 @@ class StageWorker(tune.Trainable):  # type: ignore[misc]  # ray is untyped
         if self._terms.worker is not None and request.spec.kind == "pretrain":
             from gpbench.execution.ray_ddp import run_distributed  # noqa: PLC0415  as below
 
-            use_gpu = bool(self._terms.worker.get("GPU"))
+            held = self._terms.worker
             return run_distributed(
-                request,
-                monitor,
-                resources_per_worker=dict(self._terms.worker),
-                use_gpu=use_gpu,
+                request, monitor, resources_per_worker=held, use_gpu="GPU" in held
             )
         from gpbench.stages.run import run_stage  # noqa: PLC0415  slow to load
 

@@ -54,14 +54,12 @@ class _Sending:
 
     def _preparable(self, request: StageRequest, dataset: DatasetSpec) -> StageRequest:
         """Return the request with what a node needs to prepare the dataset itself."""
-        experiment = self.plan.experiment
+        experiment, roots = self.plan.experiment, self.plan.experiment.data_roots
         facts = next(facts for facts in self.plan.datasets if facts.spec == dataset)
         names = (facts.name, dataset.plugin.name)  # `resolve_dataset` looks for these
         return replace(
             request,
             selector=facts.selector,
-            data_roots={
-                name: experiment.data_roots[name] for name in names if name in experiment.data_roots
-            },
+            data_roots={name: roots[name] for name in names if name in roots},
             allow_partial=experiment.allow_partial,
         )

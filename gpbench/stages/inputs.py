@@ -84,7 +84,10 @@ def _prepare(folder: Path, dataset: DatasetSpec, request: StageRequest, monitor:
             resolved = resolve_dataset(str(request.selector), request.data_roots)
             found = resolved.spec(allow_partial=request.allow_partial)
             if found.fingerprint != dataset.fingerprint:
-                raise OutOfReachError(f"the files in {resolved.root} are not those of the run")
+                where = f" in {resolved.root}" if resolved.root else ""
+                raise OutOfReachError(
+                    f"its files{where} are not those that the run was planned with"
+                )
             write_store(
                 folder,
                 resolved.dataset,

@@ -62,11 +62,6 @@ class Pretrained:
     samples that each of them had on its device at once."""
 
 
-def pretrain(request: StageRequest, monitor: Monitor) -> tuple[HistoryRow, ...]:
-    """Run one phase as `pretrained` does; return the history."""
-    return pretrained(request, monitor).history
-
-
 def pretrained(request: StageRequest, monitor: Monitor) -> Pretrained:
     """Run one phase and leave the backbone's weights in the stage's folder.
 

@@ -58,9 +58,7 @@ class Storage:
             self._fs.makedirs(f"{self._root}/{key}", exist_ok=True)
             path = self._path(key, file.name)
             if self._is_local:
-                partial = f"{path}.{node_name()}-{os.getpid()}.partial"
-                self._fs.put_file(str(file), partial)
-                self._fs.mv(partial, path)
+                self._write_beside(file, path)
             else:
                 self._fs.put_file(str(file), path)
 
@@ -105,6 +103,16 @@ class Storage:
                 if found == path or (found.startswith(path) and found.endswith(".partial")):
                     self._fs.rm_file(found)
 
+    def _write_beside(self, file: Path, path: str) -> None:
+        partial = f"{path}.{node_name()}-{os.getpid()}.partial"
+        try:
+            self._fs.put_file(str(file), partial)
+            self._fs.mv(partial, path)
+        except OSError:  # the disk may be full: nothing half is left on it
+            with contextlib.suppress(OSError):
+                self._fs.rm_file(partial)
+            raise
+
     def _path(self, key: str, name: str) -> str:
         return f"{self._root}/{key}/{name}"
 
@@ -118,7 +126,7 @@ class Storage:
         try:
             yield
         except Exception as error:  # a URL's package raises what it likes: wrapped, with its cause
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
             raise OutOfReachError(
-                f"the storage {self.url} cannot be used from node {node_name()}: "
-                f"{str(error) or type(error).__name__}"
+                f"the storage {self.url} cannot be used from node {node_name()}: {reason}"
             ) from error

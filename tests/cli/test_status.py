@@ -92,8 +92,11 @@ def test_before_any_run_it_says_so(
     for place in (tmp_path / "nowhere", tmp_path):
         said = gpbench("status", "--workdir", place, *flags)
         assert (said.code, said.out) == (2, "")
-        assert said.err.startswith(f"gpbench: nothing was run in {place} yet: `gpbench run`")
-        assert "--workdir" in said.err
+        database = place / "gpbench.sqlite"
+        assert said.err == (
+            f"gpbench: nothing was run in {place} yet (no experiment is in {database}): "
+            "`gpbench run` begins one; or name another place with --workdir or --db\n"
+        )
     Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}").close()  # a run that planned nothing
     assert "nothing was run" in gpbench("status", "--workdir", tmp_path, *flags).err
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import multiprocessing
-import os
 import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -18,10 +17,10 @@ import torch.distributed as dist
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from gpbench.core.errors import DivergedError, InvalidValueError, StageInterruptedError
+from gpbench.core.errors import DivergedError, InvalidValueError
 from gpbench.core.recipe import Execution, Optimisation, PretrainRecipe
 from gpbench.core.stage import BACKBONE_FILE, HistoryRow, PretrainSpec, StageRequest
-from gpbench.engine.distributed import Group, WorkerFailedError
+from gpbench.engine.distributed import Group
 from gpbench.engine.loop import Fetched, Trainer
 from gpbench.engine.monitor import Beat, Silent
 from gpbench.stages import pretrain
@@ -183,13 +182,9 @@ def test_batch_that_cannot_be_shared_equally_is_refused(workers: Workers, tmp_pa
         assert "execution.pretrain_workers = 2 is not allowed: a divisor of the batch of 7" in said
 
 
-@pytest.mark.parametrize("split", [False, None])
-def test_task_whose_loss_is_no_mean_is_refused(split: bool | None) -> None:  # noqa: FBT001
-    task = nn.Linear(1, 1)
-    if split is not None:
-        task.splittable = split  # type: ignore[assignment]  # a plugin's class attribute
+def test_task_whose_loss_is_no_mean_is_refused() -> None:
     with pytest.raises(InvalidValueError, match="splittable"):
-        pretrain._check_shareable(task, Group(0, 2), torch.device("cpu"))
+        pretrain._check_shareable(nn.Linear(1, 1), Group(0, 2), torch.device("cpu"))
 
 
 # --- one fate ---
@@ -217,8 +212,12 @@ def train(
     return history, trainer.micro_batch, dict(trainer.exported().state_dict())
 
 
-def narrow_second(folder: Path, room: int, *, may_cut: bool) -> Any:
-    return train(folder, Narrow(8 if Group.current().leads else room, 0.0), may_cut=may_cut)
+def room_for_two(folder: Path) -> Any:
+    return train(folder, Narrow(8 if Group.current().leads else 2, 0.0))
+
+
+def uncut(folder: Path) -> Any:
+    return train(folder, Narrow(8 if Group.current().leads else 2, 0.0), may_cut=False)
 
 
 def failing_fetch(folder: Path) -> Any:
@@ -229,7 +228,7 @@ def other_start(folder: Path) -> Any:
     task = Regression(0.0)
     with torch.no_grad():
         for each in task.parameters():
-            each += Group.current().rank
+            each.add_(Group.current().rank)
     return train(folder, task)[2]
 
 
@@ -243,20 +242,16 @@ def diverging(folder: Path) -> Any:
 @pytest.mark.slow
 def test_memory_of_one_worker_cuts_the_batches_of_all(workers: Workers, tmp_path: Path) -> None:
     alone_rows, _, _ = train(folder_of(tmp_path, "alone"), Regression(0.0))
-    for history, width, _ in workers.run(2, _narrow, tmp_path, 2, True):
+    for history, width, _ in workers.run(2, room_for_two, tmp_path):
         assert width == 2
         assert [row.loss for row in history] == pytest.approx(
             [row.loss for row in alone_rows], rel=1e-5
         )
 
 
-def _narrow(folder: Path, room: int, may_cut: bool) -> Any:  # noqa: FBT001  sent by position
-    return narrow_second(folder, room, may_cut=may_cut)
-
-
 @pytest.mark.slow
 def test_memory_that_does_not_suffice_for_one_ends_all(workers: Workers, tmp_path: Path) -> None:
-    first, second = workers.run(2, _narrow, tmp_path, 2, False)
+    first, second = workers.run(2, uncut, tmp_path)
     assert "OutOfMemoryError" in first
     assert "worker 2 of 2: OutOfMemoryError: no room for 4" in first
     assert "did not suffice for 4 sample(s) at once: no room for 4" in second
@@ -347,10 +342,3 @@ def test_parts_of_a_batch_are_equal_and_cover_it() -> None:
     assert [list(range(6)[part]) for part in parts] == [[0, 1], [2, 3], [4, 5]]
     with pytest.raises(InvalidValueError, match="= 3 is not allowed: a divisor of the batch of 8"):
         Group(0, 3).part(8)
-
-
-def test_lost_worker_leaves_no_outcome() -> None:
-    from gpbench.engine.distributed import WorkerLostError
-
-    assert issubclass(WorkerLostError, StageInterruptedError)
-    assert not issubclass(WorkerFailedError, StageInterruptedError)

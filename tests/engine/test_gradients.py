@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +21,19 @@ from tests.engine.test_loop import Regression, StopAfter, same, trained, trainin
 
 
 class Narrow(Regression):
-    """A task on a device that holds at most so many samples, whose dropout draws before it fails."""
+    """A task on a device with room for so many samples; its dropout draws before it fails."""
 
     def __init__(self, room: int, dropout: float = 0.3) -> None:
         super().__init__(dropout)
         self.room, self.widths = room, list[int]()
+        self.failed = list[weakref.ref[Tensor]]()
 
     def loss(self, views: tuple[int, Tensor]) -> dict[str, Tensor]:
         self.widths.append(len(views[1]))
+        assert not [each for each in self.failed if each() is not None]
         found = super().loss(views)
         if len(views[1]) > self.room:
+            self.failed.append(weakref.ref(found["loss"]))
             raise torch.OutOfMemoryError(f"no room for {len(views[1])}")
         return found
 
@@ -52,6 +57,16 @@ def test_batch_is_cut_until_it_fits_and_ends_as_if_it_had_been_cut_before(
     ]
 
 
+def test_what_did_not_fit_is_freed_before_the_next_attempt(tmp_path: Path) -> None:
+    task = Narrow(1)
+    gc.disable()  # it may come too late
+    try:
+        trained(tmp_path / "run", task=task, may_cut=True)
+    finally:
+        gc.enable()
+    assert len(task.failed) == 3
+
+
 def test_cut_batch_has_the_gradient_of_the_whole(tmp_path: Path) -> None:
     weights, _ = trained(tmp_path / "whole", task=Regression(dropout=0.0))
     cut, _ = trained(tmp_path / "cut", task=Narrow(2, dropout=0.0), may_cut=True)
@@ -59,12 +74,14 @@ def test_cut_batch_has_the_gradient_of_the_whole(tmp_path: Path) -> None:
         torch.testing.assert_close(cut[name], value, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(("room", "may_cut", "width"), [(0, True, 1), (5, False, 8)])
+@pytest.mark.parametrize(
+    ("room", "changes", "width"), [(0, {"may_cut": True}, 1), (5, {"may_cut": False}, 8)]
+)
 def test_batch_that_cannot_be_cut_further_is_the_error(
-    tmp_path: Path, room: int, may_cut: bool, width: int
+    tmp_path: Path, room: int, changes: dict[str, Any], width: int
 ) -> None:
     with pytest.raises(OutOfMemoryError, match=rf"for {width} sample\(s\) at once: no room"):
-        trained(tmp_path / "run", task=Narrow(room), may_cut=may_cut)
+        trained(tmp_path / "run", task=Narrow(room), **changes)
 
 
 def test_micro_batch_that_was_asked_for_is_where_halving_begins(tmp_path: Path) -> None:

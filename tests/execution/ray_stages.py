@@ -118,7 +118,10 @@ class FakeWork:
         self.events.append((name, event))
         if isinstance(event, Started | Progressed):
             self.sign_at[name] = time.monotonic()
-        elif isinstance(event, Ended):
+            self.on_event(name, event)
+            return
+        self.sign_at.pop(name, None)
+        if isinstance(event, Ended):
             self.state[name] = "done" if event.sha256 else "stopped"
         elif self.deaths[name] < self.retries and not self.stop_wanted:
             self.deaths[name] += 1

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_run import counts_of
-from tests.execution.runs import SMALL, Run, Said, opened, ran_well, states_of, wait_until
+from tests.execution.runs import SMALL, Process, Run, Said, opened, ran_well, states_of, wait_until
 from tests.plugins import install
 
 pytestmark = pytest.mark.slow
@@ -249,21 +249,20 @@ def test_grid_through_ray_equals_inline_to_the_bit_and_ray_is_not_heard(
 def test_killed_driver_takes_all_with_it_and_a_killed_worker_costs_nothing_done(
     undisturbed: tuple[Path, Said], patience: Patience, tmp_path: Path
 ) -> None:
-    workdir, arguments = tmp_path / "work", (*GRID, "-s", "patient")
-    with Run(workdir, (*arguments, *RAY), patience.environment) as run:
+    workdir, arguments = tmp_path / "work", (*GRID, "-s", "patient", *RAY)
+    with Run(workdir, arguments, patience.environment) as first:
         patience.wait_for(2)
-        (driver,) = (each for each in run.processes() if each.role == "driver")
-        driver.kill()
-        assert not run.left()
-    with Run(workdir, (*arguments, *RAY), patience.environment) as run:
-        patience.wait_for(4)
-        victim = next(each for each in run.processes() if each.pid in patience.holding)
-        victim.kill()
-        patience.wait_for(5)
-        patience.let_go()
-        said = run.ended()
-        assert said.code == 0, said.err
-        assert not run.left()
+        Process(first.pid, "driver").kill()
+        assert not first.left(but="agent")
+        with Run(workdir, arguments, patience.environment) as second:
+            patience.wait_for(4)
+            next(each for each in second.processes() if each.pid in patience.holding).kill()
+            patience.wait_for(5)
+            patience.let_go()
+            said = second.ended()
+            assert said.code == 0, said.err
+            assert not second.left()
+        assert not first.left()
     assert by_seed(workdir, "patient") == by_seed(undisturbed[0], "imagenet")
     assert patience.from_start == 0
     assert states_of(workdir) == {"done": 4}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import sqlite3
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -38,13 +37,13 @@ def test_grid_whose_processes_are_killed_at_random_ends_with_the_undisturbed_sco
     kills = 0
     while kills < KILLS and not _is_done(disturbed):
         with Run(disturbed, (*GRID, "--executor", "ray")) as run:
-            while kills < KILLS and not _over_within(run, draws.uniform(*EVERY_S)):
+            while kills < KILLS and not run.over_within(draws.uniform(*EVERY_S)):
                 _victim(run, draws).kill()
                 kills += 1
             # after the last kill it ends by itself, or its driver is gone
             said = run.ended()
             print(f"{kills} kills, exit code {said.code}")  # noqa: T201  as above
-            assert not run.left()
+            assert not run.left(but="agent")
     ran_well(disturbed, (*GRID, "--executor", "ray", "--retry-failed"))
 
     ran_well(undisturbed, (*GRID, "--executor", "inline", "-j", "2"))
@@ -57,19 +56,10 @@ def _is_done(workdir: Path) -> bool:
     return (workdir / "gpbench.sqlite").exists() and states_of(workdir) == {"done": STAGES}
 
 
-def _over_within(run: Run, seconds: float) -> bool:
-    """Wait so long for the end of a run; return whether it came."""
-    deadline = time.monotonic() + seconds
-    while not run.is_over and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return run.is_over
-
-
 def _victim(run: Run, draws: random.Random) -> Process:
     """Return a process of a drawn role; the driver where there is none of that role."""
     role = draws.choice(VICTIMS)
-    processes = run.processes()
-    of_role = [each for each in processes if each.role == role]
+    of_role = run.of_role(role)
     victim = draws.choice(of_role) if of_role else Process(run.pid, "driver")
     print(f"killed: {victim}")  # noqa: T201  as above
     return victim

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Self
 
 import pytest
 
@@ -106,7 +107,7 @@ class Node:
     def __init__(self, scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.scratch, self._monkeypatch = scratch, monkeypatch
 
-    def __enter__(self) -> Node:
+    def __enter__(self) -> Self:
         self._monkeypatch.setenv(SCRATCH_VARIABLE, str(self.scratch))
         return self
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.stages.nodes import Watch
 HOLDER = """
 import sys
 from pathlib import Path
+from typing import IO
 from gpbench.stages.lock import locked
 with locked(Path(sys.argv[1]), print):
     print("held", flush=True)
@@ -46,9 +49,9 @@ def test_dead_process_holds_nothing_and_a_living_one_is_waited_for(tmp_path: Pat
     with holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        with pytest.raises(OutOfReachError, match=f"another process works in {tmp_path}"):
-            with locked(file, lambda _waited_s: None, wait_s=0.0):
-                pytest.fail("two processes hold it")
+        said = pytest.raises(OutOfReachError, match=f"another process works in {tmp_path}")
+        with said, locked(file, lambda _waited_s: None, wait_s=0.0):
+            pytest.fail("two processes hold it")
         waits: list[float] = []
 
         def kill(waited_s: float) -> None:
@@ -75,14 +78,32 @@ def test_waiting_shows_signs_of_life_and_heeds_a_stop(tmp_path: Path) -> None:
             watch.stop.set()
         waiting(watch)(waited_s)
 
-    with locked(tmp_path / "lock", never), pytest.raises(StageInterruptedError):
-        with locked(tmp_path / "lock", tell):
-            pytest.fail("it is held")
+    file = tmp_path / "lock"
+    with locked(file, never), pytest.raises(StageInterruptedError), locked(file, tell):
+        pytest.fail("it is held")
     assert watch.beats == [Beat("wait", 0, 0)] * 3
 
 
 def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OutOfReachError, match=f"{tmp_path}/file cannot be written on node"):
-        with locked(tmp_path / "file" / "lock", never):
-            pass
+    said = pytest.raises(OutOfReachError, match=f"{tmp_path}/file cannot be written on node")
+    with said, locked(tmp_path / "file" / "lock", never):
+        pass
+
+
+def test_lock_that_was_removed_while_it_was_asked_for_is_asked_for_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "lock"
+    waits: list[float] = []
+
+    def late(lock: IO[str], how: int) -> None:
+        if not waits:
+            file.unlink()  # by who held it until now
+        flock(lock, how)
+
+    flock = fcntl.flock
+    monkeypatch.setattr(fcntl, "flock", late)
+    with locked(file, waits.append):
+        assert len(waits) == 1
+        assert file.exists()

@@ -11,6 +11,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from gpbench.stages.reach import OutOfReachError, node_name
 from gpbench.stages.storage import Storage
+from tests.stages.nodes import names
 
 KEY = "k" * 64
 
@@ -90,12 +91,23 @@ def test_interrupted_push_leaves_the_old_file_whole(
         raise OSError(28, "No space left on device")
 
     file.write_text("new")
-    with monkeypatch.context() as patched, pytest.raises(OutOfReachError, match="No space left"):
+    with monkeypatch.context() as patched:
         patched.setattr(LocalFileSystem, "put_file", half)
-        storage.push(file, KEY)
+        with pytest.raises(OutOfReachError, match=r": No space left on device$"):
+            storage.push(file, KEY)
     assert storage.text(KEY, "weights") == "old"
+    assert names(tmp_path / "shared" / "stages" / KEY) == ["weights"]
+
+
+def test_what_a_killed_push_left_goes_with_the_file(tmp_path: Path) -> None:
+    storage, file = Storage(str(tmp_path / "shared")), tmp_path / "weights"
+    storage.make()
+    file.write_text("whole")
+    storage.push(file, KEY)
+    folder = tmp_path / "shared" / "stages" / KEY
+    (folder / "weights.some-node-12.partial").write_text("who")
     storage.remove(KEY, "weights")
-    assert not list((tmp_path / "shared" / "stages" / KEY).iterdir())
+    assert names(folder) == []
 
 
 def test_interrupted_fetch_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

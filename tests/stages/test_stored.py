@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from gpbench.core.stage import (
     utc_now,
 )
 from gpbench.data.tile_store import store_folder
-from gpbench.engine.monitor import Silent
+from gpbench.engine.monitor import Beat, Silent
 from gpbench.stages import artefacts, stored
 from gpbench.stages.inputs import at_hand
 from gpbench.stages.lock import locked
@@ -37,7 +38,7 @@ from tests.stages.nodes import PRETRAIN, STEPS, Node, Watch, finetune, names, re
 NODE = """
 import sys
 from gpbench.core.stage import StageRequest
-from gpbench.engine.monitor import Silent
+from gpbench.engine.monitor import Beat, Silent
 from gpbench.stages.run import run_stage
 class Lingering(Silent):
     def saved(self, folder):
@@ -124,6 +125,41 @@ def test_what_lay_in_scratch_before_is_not_taken_up(
         (stale / "checkpoint.pt").write_text("of a stage that was forgotten since")
         outcome = run_stage(request(tmp_path / "work", PRETRAIN, storage.url), Silent())
     assert outcome.status == "ok", outcome.error
+
+
+def test_what_a_process_left_that_died_while_it_was_waited_for_is_not_taken_up(
+    tmp_path: Path, storage: Storage, one: Node
+) -> None:
+    holder = ExitStack()
+
+    class Killing(Silent):
+        def beat(self, beat: Beat) -> None:
+            if beat.activity == "wait":
+                holder.close()
+
+    with one:
+        stale = scratch_folder() / "stages" / PRETRAIN.key
+        holder.enter_context(locked(lock_of(stale), lambda _waited_s: None))
+        stale.mkdir()
+        (stale / "checkpoint.pt").write_text("what it was about to copy")
+        outcome = run_stage(request(tmp_path / "work", PRETRAIN, storage.url), Killing())
+    assert outcome.status == "ok", outcome.error
+
+
+def test_outcome_comes_after_all_files_that_it_names(
+    tmp_path: Path, storage: Storage, one: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    push, pushed = Storage.push, []
+
+    def note(self: Storage, file: Path, key: str) -> None:
+        pushed.append(file.name)
+        push(self, file, key)
+
+    monkeypatch.setattr(Storage, "push", note)
+    with one:
+        run_stage(request(tmp_path, replace_steps(1), storage.url), Silent())
+    assert set(pushed[:-1]) == {"checkpoint.pt", artefacts.SPEC, BACKBONE_FILE}
+    assert pushed[-1] == artefacts.OUTCOME
 
 
 def test_failed_stage_leaves_its_log_until_it_is_run_again(
@@ -284,9 +320,9 @@ def test_one_process_of_a_node_prepares_and_the_others_wait(
         store = store_folder(scratch_folder() / "data", dataset_of(asked))
         watch = Watch()
         watch.stop.set()
-        with locked(store.with_name(f".{store.name}.turn"), lambda _waited_s: None):
-            with pytest.raises(StageInterruptedError):
-                at_hand(asked, watch)
+        turn = store.with_name(f".{store.name}.turn")
+        with locked(turn, lambda _waited_s: None), pytest.raises(StageInterruptedError):
+            at_hand(asked, watch)
     assert [beat.activity for beat in watch.beats] == ["wait"]
 
 
@@ -310,8 +346,8 @@ def test_files_that_are_not_those_of_the_run_are_refused(
         outcome = run_stage(request(tmp_path, other_files, storage.url), Silent())
     assert outcome.status == "preempted"
     assert outcome.error == (
-        f"demo-mfnet cannot be prepared on node {node_name()}: its files (in no folder) are not "
-        "those that the run was planned with"
+        f"demo-mfnet cannot be prepared on node {node_name()}: its files are not those that "
+        "the run was planned with"
     )
 
 
@@ -329,9 +365,10 @@ def test_scratch_folder_that_cannot_be_made_is_named(
     tmp_path: Path, storage: Storage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
-    with Node(tmp_path / "file" / "scratch", monkeypatch):
-        with pytest.raises(OutOfReachError, match=f"{tmp_path}/file/scratch cannot be written on"):
-            run_stage(request(tmp_path, PRETRAIN, storage.url), Silent())
+    scratch = tmp_path / "file" / "scratch"
+    said = pytest.raises(OutOfReachError, match=f"{scratch} cannot be written on node")
+    with Node(scratch, monkeypatch), said:
+        run_stage(request(tmp_path, PRETRAIN, storage.url), Silent())
 
 
 def test_scratch_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -340,8 +377,9 @@ def test_scratch_is_the_users_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     folder = scratch_folder()
     assert folder == tmp_path / f"gpbench-{os.getuid()}"
     assert folder.stat().st_mode & 0o777 == 0o700
-    monkeypatch.setattr(os, "getuid", lambda: folder.stat().st_uid + 1)
-    folder.rename(tmp_path / f"gpbench-{os.getuid()}")
+    somebody = os.getuid() + 1
+    folder.rename(tmp_path / f"gpbench-{somebody}")
+    monkeypatch.setattr(os, "getuid", lambda: somebody)
     with pytest.raises(OutOfReachError, match="another user's"):
         scratch_folder()
 
