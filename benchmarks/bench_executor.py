@@ -248,4 +248,5 @@ def bench_first_stage(
         teardown=command.end,
         rounds=5,
     )
-    assert median(command.seconds) <= MOST_S_TO_FIRST_STAGE
+    if executor == "ray":
+        assert median(command.seconds) <= MOST_S_TO_FIRST_STAGE

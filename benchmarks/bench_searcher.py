@@ -90,7 +90,7 @@ def stream(stages: int) -> int:
             running.append(trial)
         if running and (config is None or len(running) == AT_ONCE):
             over = running.popleft()
-            searcher.on_trial_complete(over, {})
+            searcher.on_trial_complete(over)
             desk.ended(over, "0" * 64)
         if config == Searcher.FINISHED:
             break

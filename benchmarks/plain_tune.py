@@ -15,7 +15,7 @@ def start(processors: int) -> None:
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # benchmarks use no network
     import ray
 
-    ray.init(num_cpus=processors, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=processors, include_dashboard=False, log_to_driver=False)
 
 
 def fit(functions: int, folder: str) -> int:

@@ -246,8 +246,10 @@ def executor_of(plan: Plan, running: Running) -> Executor:
     from gpbench.execution.processes import Processes
 
     jobs = default_jobs(plan) if running.jobs is None else running.jobs
-    # a stage that hangs can be ended only in a process of its own
-    return Inline() if jobs == 1 and running.timeout_s is None else Processes(jobs)
+    # in this process a stage that hangs cannot be ended, one that breaks the GPU's context breaks
+    # all that follow, and while one only sends files nobody hears that it is still there
+    alone = jobs == 1 and running.timeout_s is None and running.storage is None
+    return Inline() if alone and not _on_gpu(plan) else Processes(jobs)
 
 
 def _ray(plan: Plan, running: Running) -> Executor:
@@ -265,11 +267,15 @@ def _ray(plan: Plan, running: Running) -> Executor:
 
 def default_jobs(plan: Plan) -> int:
     """Return how many stages fit on this machine's processors at once; 1 where a GPU is used."""
-    import torch
-
-    if plan.experiment.execution.device != "cpu" and torch.cuda.is_available():
+    if _on_gpu(plan):
         return 1
     return max(1, len(os.sched_getaffinity(0)) // plan.experiment.recipe.cpu_threads)
+
+
+def _on_gpu(plan: Plan) -> bool:
+    import torch
+
+    return plan.experiment.execution.device != "cpu" and torch.cuda.is_available()
 
 
 def jobs_of(

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from gpbench.core.errors import StageError, StoreError
 from gpbench.core.plan import PlanItem
-from gpbench.core.stage import Kind, Outcome, StageRequest, Status, utc_now
+from gpbench.core.stage import CONCLUSIVE, Kind, Outcome, StageRequest, Status, utc_now
 from gpbench.engine.monitor import Beat
 from gpbench.execution.executor import KINDS, Ended, Event, Executor, Progressed, Started
 from gpbench.execution.files import StageFiles
 from gpbench.execution.queue import StageQueue
-from gpbench.store import Owner, Store
+from gpbench.store import LEASE_S, Owner, Store
+
+log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 5.0
 ELSEWHERE_S = 1.0
@@ -58,6 +63,8 @@ class Watcher:
     def progressed(self, job: Job, event: Progressed) -> None: ...
 
     def died(self, job: Job, reason: str, *, again: bool) -> None: ...
+
+    def stopped(self, job: Job) -> None: ...
 
     def ended(self, job: Job, outcome: Outcome) -> None: ...
 
@@ -111,7 +118,7 @@ class Driver:
         self._queue = StageQueue({}, {}, {})
         self._running: dict[str, _Running] = {}
         self._elsewhere: list[str] = []
-        self._elsewhere_at = self._beat_at = time.monotonic()
+        self._elsewhere_at = self._beat_at = self._heard_at = time.monotonic()
         self._begun: set[str] = set()
         self._remade: set[str] = set()
         self._blocked: set[str] = set()
@@ -133,7 +140,11 @@ class Driver:
             {key: job.item.kind for key, job in todo.items()},
             seconds,
         )
-        executor.run(self)
+        try:
+            if not self.finished:
+                executor.run(self)
+        finally:
+            self._let_go()
         self.summary.interrupted = self.stop_wanted
         return self.summary
 
@@ -167,19 +178,14 @@ class Driver:
             del self._running[event.key]
             if isinstance(event, Ended):
                 self._ended(job, event.sha256)
-            elif running.hangs:
-                self._failed(job, "timeout", f"it did not get on for {self.timeout_s:g} s")
             else:
-                self._died(job, event.reason)
+                self._died(job, event.reason, hung=running.hangs)
 
     def tick(self) -> list[str]:
         now = time.monotonic()
         if now - self._beat_at > HEARTBEAT_S:
             self._beat_at = now
-            beats = {key: each.beat for key, each in self._running.items()}
-            self.store.heartbeat(
-                {key: asdict(beat) if beat else None for key, beat in beats.items()}
-            )
+            self._heartbeat(now)
         hanging = []
         for key, each in self._running.items():
             if self.timeout_s and each.sign_at and now - each.sign_at > self.timeout_s:
@@ -193,15 +199,19 @@ class Driver:
             return dict(self._jobs)
         states = self.store.states(list(self._jobs))
         children: dict[str, list[str]] = {key: [] for key in self._jobs}
-        todo = set()
+        todo, wanted = set(), set()
         for key, job in reversed(self._jobs.items()):
             for need in job.needs:
                 children[need].append(key)
-            if states.get(key) != "done":
+            state = states.get(key)
+            if state != "done":
                 todo.add(key)
-            elif todo.intersection(children[key]) and not self.files.has_weights(job.request):
-                todo.add(key)
+                if state != "failed" or self.again.failed:
+                    wanted.add(key)
+            elif wanted.intersection(children[key]) and not self.files.has_weights(job.request):
                 self._remade.add(key)
+                todo.add(key)
+                wanted.add(key)
         for key, job in self._jobs.items():
             if key not in todo:
                 self._skip(job)
@@ -234,17 +244,22 @@ class Driver:
         elif claim == "running":  # by another run, which has the stage or its parent
             self._elsewhere.append(job.key)
             self.watcher.waiting(job)
-        else:  # another run forced the parent, and it failed there
-            self._block(job, job.needs[0])
-            self._block_below(job)
+        else:  # another run forced the parent, and it failed or was stopped there
+            parent = job.needs[0][:12]
+            because = f"its parent {parent} is not done: another run began it anew"
+            self._block([job.key, *self._queue.descendants(job.key)], because)
         return False
 
     def _claimed(self, job: Job) -> bool:
         if self.again.all and job.key not in self._begun:
-            self.files.forget(job.request)
+            try:
+                self.files.forget(job.request)
+            except StageError as error:
+                self._failed(job, "preempted", str(error))
+                return False
         self._begun.add(job.key)
         left = self.files.outcome(job.request, None)
-        if left is not None and (left.status == "ok" or not self.again.failed):
+        if left is not None and _stands(left, again=self.again):
             self._commit(job, left)  # a worker finished, and its driver was gone
             return False
         self._running[job.key] = _Running()
@@ -262,7 +277,7 @@ class Driver:
 
     def _ended(self, job: Job, sha256: str | None) -> None:
         if sha256 is None:
-            self.store.release(job.key)
+            self._stopped(job)
             return
         outcome = self.files.outcome(job.request, sha256)
         if outcome is None:
@@ -270,14 +285,26 @@ class Driver:
                 f"what it left in {job.request.storage or job.request.folder} cannot be read here: "
                 "share the working directory, or give --storage"
             )
-            self._failed(job, "preempted", reason)
+            self._died(job, reason)
+        elif outcome.status == "preempted":  # its machine could not reach something
+            self._died(job, outcome.error or "")
         else:
             self._commit(job, outcome)
 
-    def _died(self, job: Job, reason: str) -> None:
+    def _stopped(self, job: Job) -> None:
+        if not self.stop_wanted:
+            self._died(job, "it stopped without being told to")
+            return
+        self.store.release(job.key)
+        self.watcher.stopped(job)
+
+    def _died(self, job: Job, reason: str, *, hung: bool = False) -> None:
         left = self.files.outcome(job.request, None)
-        if left is not None and left.status == "ok":
+        if left is not None and left.status in CONCLUSIVE:
             self._commit(job, left)  # it had finished, and its process could not tell
+            return
+        if hung:
+            self._failed(job, "timeout", f"it did not get on for {self.timeout_s:g} s")
             return
         self._deaths[job.key] += 1
         again = self._deaths[job.key] <= self.again.retries and not self.stop_wanted
@@ -295,7 +322,11 @@ class Driver:
         self._commit(job, Outcome(job.key, status, utc_now(), 0.0, error))
 
     def _commit(self, job: Job, outcome: Outcome) -> None:
-        self.store.commit(outcome, Path(job.request.folder))
+        taken = self.store.commit(outcome, Path(job.request.folder))
+        if not taken and outcome.status != "ok" and self._is_done(job):
+            self._skip(job)  # by another run, which took it over meanwhile
+            self._queue.done(job.key)
+            return
         self.watcher.ended(job, outcome)
         if outcome.status == "ok":
             self.summary.done.append(job.key)
@@ -309,13 +340,40 @@ class Driver:
         self.watcher.skipped(job)
 
     def _block_below(self, job: Job) -> None:
-        for key in self._queue.descendants(job.key):
-            if key not in self._blocked:
-                self._block(self._jobs[key], self._jobs[key].needs[0])
+        because = f"what it needs failed: {job.key[:12]}"
+        self._block(self._queue.descendants(job.key), because)
 
-    def _block(self, job: Job, parent: str) -> None:
-        because = f"its parent {parent[:12]} failed"
-        self._blocked.add(job.key)
-        self.summary.blocked.append(job.key)
-        self.store.block([job.key], because)
-        self.watcher.blocked(job, because)
+    def _block(self, keys: Iterable[str], because: str) -> None:
+        new = [key for key in keys if key not in self._blocked]
+        self._blocked.update(new)
+        self.summary.blocked += new
+        self.store.block(new, because)
+        for key in new:
+            self.watcher.blocked(self._jobs[key], because)
+
+    def _is_done(self, job: Job) -> bool:
+        return self.store.states([job.key]).get(job.key) == "done"
+
+    def _heartbeat(self, now: float) -> None:
+        beats = {key: each.beat for key, each in self._running.items()}
+        try:
+            self.store.heartbeat({k: asdict(beat) if beat else None for k, beat in beats.items()})
+        except StoreError as error:
+            if now - self._heard_at > LEASE_S:
+                raise  # others may have taken the stages over by now
+            log.warning("the running stages could not be told to the database: %s", error)
+        else:
+            self._heard_at = now
+
+    def _let_go(self) -> None:
+        """Hand back what still ran when the executor ended, as where Ctrl-C came twice."""
+        with contextlib.suppress(StoreError):
+            for key in self._running:
+                self.store.release(key)
+
+
+def _stands(left: Outcome, again: Again) -> bool:
+    """Return whether an outcome that no driver took in is that of its stage."""
+    if left.status in CONCLUSIVE:
+        return True
+    return left.status != "preempted" and not again.failed

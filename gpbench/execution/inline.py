@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpbench.core.errors import StageInterruptedError
+from gpbench.core.errors import GpbenchError, StageInterruptedError
 from gpbench.core.stage import StageRequest
 from gpbench.engine.monitor import Beat
-from gpbench.execution.executor import Ended, Progressed, Started, Work
+from gpbench.execution.executor import Died, Ended, Event, Progressed, Started, Work
 
 
 class Inline:
@@ -30,12 +30,17 @@ class Inline:
         from gpbench.stages.run import run_stage  # noqa: PLC0415  slow to load: when there is work
 
         key = request.spec.key
+        telling = _Telling(key, work)
         work.take(Started(key))
         try:
-            ended = Ended.well(run_stage(request, _Telling(key, work)))
+            event: Event = Ended.well(run_stage(request, telling))
         except StageInterruptedError:
-            ended = Ended(key, None)
-        work.take(ended)
+            event = Ended(key, None)
+        except GpbenchError as error:
+            event = Died(key, str(error))  # it could leave nothing where it should
+        if telling.failure is not None:
+            raise telling.failure
+        work.take(event)
 
 
 @dataclass
@@ -44,13 +49,18 @@ class _Telling:
 
     key: str
     work: Work
+    failure: Exception | None = None
+    """The driver's own, not the stage's: kept until the stage has stopped."""
 
     def beat(self, beat: Beat) -> None:
-        self.work.take(Progressed(self.key, beat))
-        self.work.tick()
+        try:
+            self.work.take(Progressed(self.key, beat))
+            self.work.tick()
+        except Exception as error:  # noqa: BLE001  raised again outside the stage
+            self.failure = error
 
     def stop_wanted(self) -> bool:
-        return self.work.stop_wanted
+        return self.failure is not None or self.work.stop_wanted
 
     def saved(self, folder: Path) -> None:
         pass

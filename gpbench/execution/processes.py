@@ -15,12 +15,15 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from gpbench.core.errors import StageInterruptedError
-from gpbench.core.stage import StageRequest
+from gpbench.core.errors import GpbenchError, StageInterruptedError
+from gpbench.core.stage import CONCLUSIVE, Outcome, StageRequest
 from gpbench.engine.monitor import Beat
 from gpbench.execution.executor import Died, Ended, Event, Progressed, Started, Work
 
 _SPAWN = multiprocessing.get_context("spawn")  # a forked torch process may hang in its thread pool
+
+_DRIVERS = frozenset({signal.SIGINT, signal.SIGTERM})
+"""Signals that may reach the whole process group: what then happens, the driver decides."""
 
 
 class Processes:
@@ -38,21 +41,29 @@ class Processes:
             while not work.finished:
                 self._hand_out(work)
                 for key in work.tick():
-                    self._worker(key).process.kill()
+                    self._worker(key).kill()
                 for event in self._events(stopping=work.stop_wanted):
                     work.take(event)
         finally:
             for worker in self._idle + self._busy:
-                worker.process.kill()  # they ignore milder signals
+                worker.kill()
                 worker.process.join()
 
     def _hand_out(self, work: Work) -> None:
         while len(self._busy) < self._jobs and (request := work.next()) is not None:
-            worker = self._idle.pop() if self._idle else _Worker.spawned()
+            worker = self._free()
             worker.key = request.spec.key
             worker.tell(request.to_json())
             self._busy.append(worker)
             work.take(Started(request.spec.key))
+
+    def _free(self) -> _Worker:
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.is_fit():
+                return worker
+            worker.process.join()
+        return _Worker.spawned()
 
     def _worker(self, key: str) -> _Worker:
         return next(worker for worker in self._busy if worker.key == key)
@@ -65,11 +76,10 @@ class Processes:
         ready = wait([worker.pipe for worker in self._busy], timeout=1.0)
         for worker in [worker for worker in self._busy if worker.pipe in ready]:
             event = worker.event()
-            if isinstance(event, Ended):
+            if not isinstance(event, Progressed):
                 self._busy.remove(worker)
-                self._idle.append(worker)
-            elif isinstance(event, Died):
-                self._busy.remove(worker)
+                if not worker.spent:
+                    self._idle.append(worker)
             yield event
 
 
@@ -81,14 +91,29 @@ class _Worker:
     pipe: Connection
     key: str = ""
     told_to_stop: bool = False
+    spent: bool = False
+    """Whether it is not to be used again: what failed in it may have left it broken."""
 
     @classmethod
     def spawned(cls) -> _Worker:
         mine, theirs = _SPAWN.Pipe()
         process = _SPAWN.Process(target=_serve, args=(theirs,), daemon=True)
-        process.start()
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, _DRIVERS)  # until the worker ignores them
+        try:
+            process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         theirs.close()
         return cls(process, mine)
+
+    def is_fit(self) -> bool:
+        """Return whether it can be given a stage."""
+        return not self.spent and self.process.is_alive()
+
+    def kill(self) -> None:
+        """End the process; it ignores milder signals."""
+        self.spent = True
+        self.process.kill()
 
     def tell(self, text: str) -> None:
         """Send to the worker; that it is gone is seen when it is listened to."""
@@ -101,15 +126,21 @@ class _Worker:
             kind, content = self.pipe.recv()
         except (EOFError, OSError):
             self.process.join()
+            self.spent = True
             return Died(self.key, _how_it_ended(self.process.exitcode))
         if kind == "beat":
             return Progressed(self.key, Beat(**json.loads(content)))
+        if kind == "failed":
+            self.kill()
+            return Died(self.key, content)
+        if kind == "spent":
+            self.kill()
         return Ended(self.key, content or None)
 
 
 def _how_it_ended(code: int | None) -> str:
     if code is not None and code < 0:
-        return f"its process was ended by {signal.Signals(-code).name}"
+        return f"its process was ended: {signal.strsignal(-code) or f'signal {-code}'}"
     return f"its process ended with exit code {code}"
 
 
@@ -142,8 +173,15 @@ class _Line:
     def saved(self, folder: Path) -> None:
         pass
 
-    def ended(self, event: Ended) -> None:
-        self._send("ended", event.sha256 or "")
+    def stopped(self) -> None:
+        self._send("ended", "")
+
+    def ended(self, outcome: Outcome) -> None:
+        word = "ended" if outcome.status in CONCLUSIVE else "spent"
+        self._send(word, Ended.well(outcome).sha256 or "")
+
+    def failed(self, error: GpbenchError) -> None:
+        self._send("failed", str(error))
 
     def _send(self, kind: str, content: str) -> None:
         try:
@@ -154,14 +192,17 @@ class _Line:
 
 def _serve(pipe: Connection) -> None:
     """Run stages one after another until the driver ends this process or is gone itself."""
-    for number in (signal.SIGINT, signal.SIGTERM):  # they may reach the whole process group:
-        signal.signal(number, signal.SIG_IGN)  # the driver decides
+    for number in _DRIVERS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _DRIVERS)
     from gpbench.stages.run import run_stage  # noqa: PLC0415  slow to load: in workers only
 
     line = _Line(pipe)
     while True:
         request = StageRequest.from_json(line.requests.get())
         try:
-            line.ended(Ended.well(run_stage(request, line)))
+            line.ended(run_stage(request, line))
         except StageInterruptedError:
-            line.ended(Ended(request.spec.key, None))
+            line.stopped()
+        except GpbenchError as error:  # it could leave nothing where it should
+            line.failed(error)

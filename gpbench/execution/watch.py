@@ -146,6 +146,9 @@ class LiveWatcher(PlainWatcher):
             self.time_left.pace.add(job.request.spec, outcome.duration_s)
         super().ended(job, outcome)
 
+    def stopped(self, job: Job) -> None:
+        self.running.pop(job.key, None)
+
     def died(self, job: Job, reason: str, *, again: bool) -> None:
         self.running.pop(job.key, None)
         super().died(job, reason, again=again)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -13,6 +14,8 @@ from typing import IO
 from gpbench.stages.reach import OutOfReachError, node_name, writing
 
 POLL_S = 0.1
+
+_UNSUPPORTED = frozenset({errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP})
 
 
 @contextmanager
@@ -56,8 +59,13 @@ def _taken(file: Path) -> IO[str] | None:
                 return lock
         except (BlockingIOError, FileNotFoundError):
             pass  # held, or removed by who held it when it was opened
-        except OSError:
+        except OSError as error:
             lock.close()
-            raise
+            if error.errno not in _UNSUPPORTED:
+                raise
+            raise OutOfReachError(
+                f"{file.parent} is on a file system without locks (flock), as node {node_name()} "
+                "sees it: mount it with them, or give --storage"
+            ) from error
         lock.close()
         return None

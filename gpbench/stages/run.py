@@ -109,7 +109,8 @@ def _ended_well(request: StageRequest, monitor: Monitor, outcome: Outcome) -> Ou
 
 def _ended_badly(folder: Path, outcome: Outcome, error: Exception) -> Outcome:
     with writing(folder):
-        (folder / artefacts.LOG).write_text("".join(traceback.format_exception(error)))
+        trace = "".join(traceback.format_exception(error))
+        (folder / artefacts.LOG).write_text(trace, encoding="utf-8", errors="backslashreplace")
     if isinstance(error, torch.OutOfMemoryError):
         error = OutOfMemoryError(f"the device's memory did not suffice: {error}")
     if isinstance(error, OSError) and error.errno in DISK_FULL:
@@ -120,6 +121,6 @@ def _ended_badly(folder: Path, outcome: Outcome, error: Exception) -> Outcome:
     return replace(
         outcome,
         status=status,
-        error=said,
+        error=said.encode("utf-8", "backslashreplace").decode(),  # a file's name may be no UTF-8
         diverged_at=error.step if isinstance(error, DivergedError) else None,
     )

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gpbench.execution.files import StageFiles
 
+from gpbench.core.errors import StoreError
 from gpbench.core.plan import PlanItem
 from gpbench.core.recipe import Execution
 from gpbench.core.stage import BACKBONE_FILE, Outcome, StageRequest
@@ -16,6 +16,7 @@ from gpbench.engine import checkpoint
 from gpbench.engine.monitor import Beat
 from gpbench.execution.driver import Again, Driver, Job, Summary, Watcher
 from gpbench.execution.executor import Died, Ended, Event, Progressed, Started, Work
+from gpbench.execution.files import StageFiles
 from gpbench.stages import artefacts
 from gpbench.store import Owner, Store
 from tests.store.plans import ended, make_plan, write_counts
@@ -248,7 +249,7 @@ def test_watcher_hears_of_every_stage(world: World) -> None:
     bad = first(world, "pretrain")
     world.run(failing(world, bad, status="invalid", error="no"), watcher=Noting())
     assert len(heard["ended"]) == len(world.items) - 2
-    assert any(f"its parent {bad[:12]} failed" in because for because in heard["blocked"])
+    assert all(because == f"what it needs failed: {bad[:12]}" for because in heard["blocked"])
 
 
 def test_a_stage_that_died_keeps_its_checkpoint_under_force(world: World) -> None:
@@ -378,3 +379,141 @@ def test_long_stages_start_first(world: World) -> None:
     executor = Scripted(world.ends_well, world.write)
     world.driver().run(world.jobs(), executor, seconds)
     assert executor.started[0] == ready[-1]
+
+
+def test_stage_whose_machine_could_not_reach_something_is_tried_again(world: World) -> None:
+    bad = first(world, "finetune")
+
+    def script(key: str, attempt: int) -> Outcome:
+        outcome = world.ends_well(key)
+        if key != bad or attempt > 1:
+            return outcome
+        return replace(outcome, status="preempted", error="/far cannot be read", artefacts=(),
+                       scores=(), images=())  # fmt: skip
+
+    summary, executor = world.run(script)
+    assert executor.started.count(bad) == 2
+    assert bad in summary.done
+
+
+def test_stage_that_finished_as_it_was_killed_for_hanging_is_done(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("gpbench.execution.driver.time.monotonic", lambda: now)
+    driver = Driver(world.store, StageFiles(), Watcher(), Again(), timeout_s=10.0)
+
+    class Hanging:
+        name = "hanging"
+
+        def run(self, work: Work) -> None:
+            nonlocal now
+            request = work.next()
+            assert request is not None
+            work.take(Started(request.spec.key))
+            now += 11
+            assert work.tick() == [request.spec.key]
+            world.write(world.ends_well(request.spec.key))
+            work.take(Died(request.spec.key, "killed"))
+            driver.stop()
+
+    summary = driver.run(world.jobs(), Hanging(), dict.fromkeys(world.items, 1.0))
+    assert (len(summary.done), summary.failed) == (1, [])
+
+
+def test_diverged_outcome_that_no_driver_committed_is_not_trained_again(world: World) -> None:
+    bad = first(world, "finetune")
+    world.ends_well(bad)
+    world.write(
+        replace(
+            world.ends_well(bad),
+            status="diverged",
+            diverged_at=3,
+            error="nan",
+            artefacts=(),
+            scores=(),
+            images=(),
+        )
+    )
+    summary, executor = world.run(world.ends_well, Again(failed=True))
+    assert bad not in executor.started
+    assert summary.failed == [bad]
+
+
+def test_lost_weights_are_not_made_again_for_a_child_that_will_not_run(world: World) -> None:
+    tuned = next(key for key, item in world.items.items() if item.kind == "finetune" and item.needs)
+    world.run(failing(world, tuned, status="diverged", error="nan", diverged_at=3))
+    for key, item in world.items.items():
+        if item.kind == "pretrain":
+            (world.folder_of(key) / BACKBONE_FILE).unlink()
+    _, executor = world.run(world.ends_well)
+    assert executor.started == []
+
+
+def test_failure_that_comes_after_another_run_s_result_does_not_count(world: World) -> None:
+    lost = first(world, "pretrain")
+
+    def script(key: str, _attempt: int) -> Outcome:
+        outcome = world.ends_well(key)
+        if key != lost:
+            return outcome
+        world.store.commit(outcome, world.folder_of(key))  # by a run that thought us gone
+        return replace(outcome, status="oom", error="no", artefacts=())
+
+    summary, _ = world.run(script)
+    assert (summary.failed, summary.blocked) == ([], [])
+    assert lost in summary.skipped
+    assert len(summary.done) == len(world.items) - 1
+
+
+def test_stage_that_stops_without_being_told_to_is_run_again(world: World) -> None:
+    odd = first(world, "finetune")
+    summary, executor = world.run(
+        lambda key, attempt: None if key == odd and attempt == 1 else world.ends_well(key)
+    )
+    assert executor.started.count(odd) == 2
+    assert odd in summary.done
+    summary, _ = world.run(
+        lambda key, _attempt: None if key == odd else world.ends_well(key), Again(all=True)
+    )
+    assert summary.failed == [odd]
+
+
+def test_executor_that_breaks_leaves_no_stage_running(world: World) -> None:
+    class Broken:
+        name = "broken"
+
+        def run(self, work: Work) -> None:
+            assert work.next() is not None
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        world.driver().run(world.jobs(), Broken(), dict.fromkeys(world.items, 1.0))
+    assert world.store.status().counts["running"] == 0
+
+
+def test_busy_database_does_not_end_a_run_until_the_lease_is_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr("gpbench.execution.driver.time.monotonic", lambda: now)
+    driver = world.driver()
+
+    def refuse(*_: object) -> None:
+        raise StoreError("the database is locked")
+
+    class Working:
+        name = "working"
+
+        def run(self, work: Work) -> None:
+            nonlocal now
+            assert work.next() is not None
+            monkeypatch.setattr(world.store, "heartbeat", refuse)
+            now += 50
+            assert work.tick() == []
+            now += 20
+            with pytest.raises(StoreError, match="locked"):
+                work.tick()
+            driver.stop()
+
+    driver.run(world.jobs(), Working(), dict.fromkeys(world.items, 1.0))

@@ -1,0 +1,153 @@
+"""Clusters of several nodes on one machine: joined, refused, a node lost."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ray.cluster_utils import Cluster
+
+from gpbench.core.errors import ConfigError, InvalidValueError, MissingExtraError
+from gpbench.execution import ray_cluster
+from gpbench.execution.executor import Died, Ended, Event, Started
+from gpbench.execution.ray_cluster import ClusterOptions, Needs, differing, require_ray
+from gpbench.execution.ray_tune import RayTune
+from tests.execution.ray_stages import FakeWork, Stage, act, pids
+
+
+def test_a_missing_ray_names_what_runs_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    require_ray()
+    monkeypatch.setitem(sys.modules, "ray.tune", None)
+    with pytest.raises(MissingExtraError, match="or use --executor inline$"):
+        require_ray()
+
+
+@pytest.mark.parametrize("address", ["ray://host:10001", "host", "local", "host:port"])
+def test_an_address_that_cannot_be_one_is_refused(address: str, tmp_path: Path) -> None:
+    with pytest.raises(InvalidValueError, match=r"HOST:PORT of a Ray cluster, or auto$"):
+        RayTune(ClusterOptions(address), Needs(1)).run(FakeWork([], tmp_path))
+
+
+def test_an_address_where_nothing_answers_is_told_in_seconds(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        begun = time.monotonic()
+        with pytest.raises(ConfigError, match=f"no Ray cluster answers at --address {address}"):
+            RayTune(ClusterOptions(address), Needs(1)).run(FakeWork([], tmp_path))
+        assert time.monotonic() - begun < 2 * ray_cluster.CONNECT_S
+
+
+def test_versions_are_compared_by_name() -> None:
+    here = {"torch": "2.5", "numpy": "2.0"}
+    assert differing(here, {"torch": "2.5", "numpy": "2.0", "other": "1"}) == ""
+    assert differing(here, {"torch": "2.4"}) == (
+        "torch 2.4 instead of 2.5, numpy (none) instead of 2.0"
+    )
+
+
+@pytest.fixture(scope="module")
+def head() -> Iterator[Cluster]:
+    """Return a cluster of one node with one processor."""
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = str(Path.cwd())
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        yield cluster
+    finally:
+        cluster.shutdown()
+        if before is None:
+            del os.environ["PYTHONPATH"]
+
+
+@pytest.fixture
+def other_torch(tmp_path: Path) -> str:
+    """Return a folder that makes another version of torch seem to be installed."""
+    facts = tmp_path / "torch-0.0.1.dist-info"
+    facts.mkdir()
+    (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 0.0.1\n")
+    return os.pathsep.join([str(tmp_path), str(Path.cwd())])
+
+
+def joined(cluster: Cluster, cpus: int = 1, jobs: int | None = None) -> RayTune:
+    address = f"127.0.0.1:{cluster.address.rpartition(':')[2]}"  # tests use no network
+    return RayTune(ClusterOptions(address, jobs=jobs), Needs(cpus, "cpu"), runner=act)
+
+
+def trial_folders(cluster: Cluster) -> list[Path]:
+    return list(Path(cluster.head_node.get_session_dir_path()).glob("artifacts/*/*"))
+
+
+@pytest.mark.slow
+def test_a_joined_cluster_is_left_as_it_was(head: Cluster, tmp_path: Path) -> None:
+    work = FakeWork([Stage(f"s{i}") for i in range(5)], tmp_path)
+    joined(head, jobs=1).run(work)
+    assert set(work.state.values()) == {"done"}
+    assert trial_folders(head) == []
+
+
+@pytest.mark.slow
+def test_more_processors_than_any_node_has_are_refused(head: Cluster, tmp_path: Path) -> None:
+    work = FakeWork([Stage("a")], tmp_path)
+    with pytest.raises(InvalidValueError, match=r"cpu_threads = 8 .* more than 1 processors$"):
+        joined(head, cpus=8).run(work)
+    assert work.asked == []
+
+
+@pytest.mark.slow
+def test_another_version_on_a_node_is_refused(
+    head: Cluster, tmp_path: Path, other_torch: str
+) -> None:
+    node = head.add_node(num_cpus=1, env_vars={"PYTHONPATH": other_torch})
+    work = FakeWork([Stage("a")], tmp_path)
+    try:
+        with pytest.raises(ConfigError, match=r"has torch 0\.0\.1 instead of \d"):
+            joined(head).run(work)
+    finally:
+        head.remove_node(node)
+    assert work.asked == []
+
+
+@pytest.mark.slow
+def test_a_node_that_joined_too_late_to_be_asked_runs_nothing(
+    head: Cluster, tmp_path: Path, other_torch: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gpbench.execution.ray_tune.check_versions", lambda _nodes: None)
+    node = head.add_node(num_cpus=2, env_vars={"PYTHONPATH": other_torch})
+    work = FakeWork([Stage("a")], tmp_path, retries=0)
+    try:
+        joined(head, cpus=2).run(work)
+    finally:
+        head.remove_node(node)
+    (reason,) = work.reasons("a")
+    assert reason.startswith("its worker has torch 0.0.1 instead of ")
+    assert pids(work, "a") == []
+
+
+@pytest.mark.slow
+def test_stages_of_a_lost_node_run_again(head: Cluster, tmp_path: Path) -> None:
+    node: Any = head.add_node(num_cpus=2)
+    work = FakeWork([Stage("a", "hangs 1")], tmp_path)
+
+    def lose(_name: str, event: Event) -> None:
+        nonlocal node
+        if isinstance(event, Started) and work.deaths["a"] == 0:
+            head.remove_node(node)
+        elif isinstance(event, Died):
+            node = head.add_node(num_cpus=2)
+
+    work.on_event = lose
+    try:
+        joined(head, cpus=2).run(work)
+    finally:
+        head.remove_node(node)
+    assert work.said(Died, Ended) == ["a", "a"]
+    assert work.state["a"] == "done"
+    (reason,) = work.reasons("a")
+    assert reason.startswith("its machine was lost")

@@ -334,7 +334,7 @@ def test_misbehaving_strategies_take_nothing_else_down(
         *SMALL,
         *("-s", ",".join(arms), "-d", "demo-isaid", "--pretrain-seeds", "1"),
         *("--set", "pretrain.steps=10", "--set", "finetune.steps=5"),
-        *("--timeout", "20", "--max-retries", "1"),
+        *("--timeout", "30", "--max-retries", "1"),
     )
     with Run(workdir, (*arguments, *RAY, *JSON), faulty) as run:
         said = run.ended()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import subprocess
 import sys
@@ -107,3 +108,15 @@ def test_lock_that_was_removed_while_it_was_asked_for_is_asked_for_anew(
     with locked(file, waits.append):
         assert len(waits) == 1
         assert file.exists()
+
+
+def test_file_system_without_locks_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    said = pytest.raises(OutOfReachError, match=f"{tmp_path} is on a file system without locks")
+    with said, locked(tmp_path / "lock", never):
+        pass
