@@ -38,7 +38,7 @@ from gpbench.stages import artefacts
 from gpbench.store import Store
 from tests.store.plans import ended, make_plan, write_counts
 
-AT_ONCE, STAGES, FUNCTIONS, ROUNDS = 2, 2000, 200, 3
+AT_ONCE, STAGES, FUNCTIONS, ROUNDS = 2, 2000, 100, 3
 MOST_S, LEAST_RATIO, MOST_S_TO_FIRST_STAGE = 0.05, 20, 10
 NOTHING = f"one of many stages that do nothing, {AT_ONCE} at once"
 FIRST_STAGE = "from the start of gpbench run to its first stage, data prepared"
@@ -65,7 +65,7 @@ def do_nothing(request: StageRequest, _monitor: Monitor) -> Outcome:
     return outcome
 
 
-class Here:
+class Here(Executor):
     """The cheapest executor there can be: what is left is the driver's, the store's, the files'."""
 
     name = "here"

@@ -11,7 +11,7 @@ from benchmarks.report import page
 PAGE = Path(__file__).parents[1] / "docs" / "benchmarks.md"
 COMPARED = (
     "numpy", "torch", "torchvision", "pillow", "simplejpeg", "imagecodecs", "torchmetrics",
-    "onedl-mmsegmentation", "typer",
+    "onedl-mmsegmentation", "ray", "typer",
 )  # fmt: skip
 
 

@@ -81,6 +81,7 @@ def run_plan(plan: Plan, place: Place, running: Running) -> Finished:
 
     check_names(plan)
     executor = executor_of(plan, running)
+    executor.check()
     if running.storage is not None:
         running = replace(running, storage=check_storage(running.storage))
     make_place(place)

@@ -258,7 +258,13 @@ def _ray(plan: Plan, running: Running) -> Executor:
     require_ray()
     from gpbench.execution.ray_tune import RayTune
 
-    execution = plan.experiment.execution
+    execution, batch = plan.experiment.execution, plan.experiment.recipe.pretrain.batch
+    if batch % execution.pretrain_workers:
+        raise InvalidValueError(
+            "execution.pretrain_workers",
+            execution.pretrain_workers,
+            f"a divisor of the batch, pretrain.batch = {batch}",
+        )
     return RayTune(
         ClusterOptions(running.address, running.gpus_per_stage, running.jobs, running.verbose),
         Needs(plan.experiment.recipe.cpu_threads, execution.device, execution.pretrain_workers),

@@ -93,6 +93,14 @@ class Executor(Protocol):
 
     name: str
 
+    def check(self) -> None:
+        """Find out whether stages can run, before anything is prepared for them.
+
+        Raises:
+            ConfigError: If they cannot.
+        """
+        return
+
     def run(self, work: Work) -> None:
         """Run stages until `work` is finished; leaves no process behind, however it ends."""
         ...

@@ -9,10 +9,10 @@ from pathlib import Path
 from gpbench.core.errors import GpbenchError, StageInterruptedError
 from gpbench.core.stage import StageRequest
 from gpbench.engine.monitor import Beat
-from gpbench.execution.executor import Died, Ended, Event, Progressed, Started, Work
+from gpbench.execution.executor import Died, Ended, Event, Executor, Progressed, Started, Work
 
 
-class Inline:
+class Inline(Executor):
     """Runs one stage at a time in the calling thread. A stage that hangs hangs the run."""
 
     name = "inline"

@@ -18,7 +18,7 @@ from pathlib import Path
 from gpbench.core.errors import GpbenchError, StageInterruptedError
 from gpbench.core.stage import CONCLUSIVE, Outcome, StageRequest
 from gpbench.engine.monitor import Beat
-from gpbench.execution.executor import Died, Ended, Event, Progressed, Started, Work
+from gpbench.execution.executor import Died, Ended, Event, Executor, Progressed, Started, Work
 
 _SPAWN = multiprocessing.get_context("spawn")  # a forked torch process may hang in its thread pool
 
@@ -26,7 +26,7 @@ _DRIVERS = frozenset({signal.SIGINT, signal.SIGTERM})
 """Signals that may reach the whole process group: what then happens, the driver decides."""
 
 
-class Processes:
+class Processes(Executor):
     """Runs up to `jobs` stages at once, in worker processes that serve one stage after another."""
 
     name = "inline"

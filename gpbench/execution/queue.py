@@ -48,7 +48,7 @@ class StageQueue:
     ) -> dict[str, float]:
         """Return stage -> seconds from its start to the end of its longest descent."""
         rest: dict[str, float] = {}
-        for key in reversed(needs):
+        for key in reversed(list(needs)):
             below = max((rest[child] for child in self._children[key]), default=0.0)
             rest[key] = seconds[key] + below
         return {key: rest[key] for key in needs}

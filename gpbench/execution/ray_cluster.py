@@ -101,15 +101,24 @@ def cluster(options: ClusterOptions, cpus: int) -> AbstractContextManager[Path]:
     return _joined(options.address, verbose=options.verbose)
 
 
+def local_node(options: ClusterOptions, cpus: int) -> Node:
+    """Return this machine as the cluster that is started for a run: with the GPUs torch can use."""
+    import torch  # noqa: PLC0415
+
+    processors = len(os.sched_getaffinity(0)) if options.jobs is None else options.jobs * cpus
+    return Node("", socket.gethostname(), processors, torch.cuda.device_count())
+
+
 @contextmanager
 def _started(options: ClusterOptions, cpus: int) -> Iterator[Path]:
     import ray  # noqa: PLC0415
 
-    jobs = options.jobs
+    here = local_node(options, cpus)
     with _environment(), _heard(verbose=options.verbose), watched_folder() as folder:
         try:
             ray.init(
-                num_cpus=len(os.sched_getaffinity(0)) if jobs is None else jobs * cpus,
+                num_cpus=here.cpus,
+                num_gpus=here.gpus,
                 include_dashboard=False,
                 _temp_dir=str(folder),
                 **_logging(verbose=options.verbose),

@@ -22,7 +22,7 @@ from gpbench.engine.distributed import Group, WorkerLostError
 from gpbench.engine.monitor import Monitor
 from gpbench.execution.ray_relay import ASK_S, Left, Line, QuietLine, Relay
 from gpbench.stages.inputs import at_hand
-from gpbench.stages.pretrain import pretrained
+from gpbench.stages.pretrain import pretrain
 from gpbench.stages.run import run_stage
 
 PATIENCE_S = 24 * 3600
@@ -57,7 +57,8 @@ def run_distributed(
     """Run a pre-training on `execution.pretrain_workers` workers; return what `run_stage` returns.
 
     The first worker runs the stage, the others share its batches. The caller need hold nothing of
-    the cluster. Neither processes nor files of Ray Train's are left behind.
+    the cluster. Neither processes nor files of Ray Train's are left behind. Where the caller's
+    process is killed, its workers end too, and `remove_orphans` gives back what they held.
 
     Raises:
         StageInterruptedError: If the stage was told to stop; it left a checkpoint and no outcome.
@@ -83,7 +84,7 @@ def run_distributed(
 def _trainer(
     request: StageRequest, relay: Any, folder: str, resources: dict[str, float], *, use_gpu: bool
 ) -> Any:
-    return TorchTrainer(
+    return _Trainer(
         _work,
         train_loop_config={"request": request.to_json(), "relay": relay},
         torch_config=TorchConfig(
@@ -101,6 +102,20 @@ def _trainer(
             failure_config=FailureConfig(max_failures=0),  # starting again is the driver's
         ),
     )
+
+
+class _Trainer(TorchTrainer):  # type: ignore[misc]  # ray is untyped
+    """Ray Train's trainer without its detached actor that gives back what a dead run held.
+
+    That asks the first dashboard that it finds on the machine, which may be another cluster's;
+    `remove_orphans` does its work.
+    """
+
+    def _create_default_callbacks(self) -> list[Any]:
+        callbacks = super()._create_default_callbacks()
+        return [
+            each for each in callbacks if type(each).__name__ != "PlacementGroupCleanerCallback"
+        ]
 
 
 def _accompanied(training: Future[Any], relay: Any, monitor: Monitor, world: int) -> Left:
@@ -165,4 +180,4 @@ def _followed(request: StageRequest, monitor: Monitor) -> None:
     with contextlib.suppress(StageInterruptedError):
         readable = at_hand(request, monitor)
         with contextlib.suppress(Exception):  # the first worker hears of it, and says it
-            pretrained(readable, monitor)
+            pretrain(readable, monitor)

@@ -83,15 +83,16 @@ class Desk:
     def died(self, trial: str, reason: str) -> None:
         self._tell(Died(self._over(trial).key, reason))
 
-    def tick(self) -> None:
-        """Keep the driver's claims alive, and note what hangs."""
+    def tick(self) -> bool:
+        """Keep the driver's claims alive, and note what hangs; return whether it was time to."""
         now = time.monotonic()
         if now - self._tick_at < TICK_S:
-            return
+            return False
         self._tick_at = now
         with self._noted():
             keys = self._work.tick()
         self.hanging.update(trial for trial, each in self._handed.items() if each.key in keys)
+        return True
 
     def _next(self) -> StageRequest | None:
         if self._jobs is not None and len(self._handed) >= self._jobs:

@@ -14,7 +14,7 @@ from ray.tune.search import Searcher
 
 from gpbench.core.errors import StageError
 from gpbench.engine.monitor import Beat
-from gpbench.execution.executor import Runner, Work
+from gpbench.execution.executor import Executor, Runner, Work
 from gpbench.execution.ray_cluster import (
     ClusterLostError,
     ClusterOptions,
@@ -24,8 +24,10 @@ from gpbench.execution.ray_cluster import (
     check_versions,
     cluster,
     installed_versions,
+    local_node,
 )
 from gpbench.execution.ray_desk import Desk
+from gpbench.execution.ray_orphans import remove_orphans
 from gpbench.execution.ray_shares import Shares, shares_of
 from gpbench.execution.ray_worker import (
     BEAT,
@@ -38,7 +40,7 @@ from gpbench.execution.ray_worker import (
 )
 
 
-class RayTune:
+class RayTune(Executor):
     """Runs stages on all processors and GPUs of this machine or of a cluster."""
 
     name = "ray"
@@ -55,6 +57,13 @@ class RayTune:
         """
         self._options, self._needs, self._runner = options, needs, runner
 
+    def check(self) -> None:
+        if self._options.address is None:
+            shares_of(self._options, self._needs, [local_node(self._options, self._needs.cpus)])
+            return
+        with cluster(self._options, self._needs.cpus):
+            self._shares()
+
     def run(self, work: Work) -> None:
         """Run stages until `work` is finished.
 
@@ -63,10 +72,7 @@ class RayTune:
             StageError: If the cluster was lost.
         """
         with cluster(self._options, self._needs.cpus) as folder:
-            nodes = alive_nodes()
-            if self._options.address:
-                check_versions(nodes)
-            shares = shares_of(self._options, self._needs, nodes)
+            shares = self._shares()
             desk = Desk(work, shares, self._options.jobs if self._options.address else None)
             try:
                 self._tuner(desk, shares, folder).fit()
@@ -74,6 +80,12 @@ class RayTune:
                 if desk.failure is not None:
                     raise desk.failure from None
                 raise StageError(f"{error}: the same command continues") from error
+
+    def _shares(self) -> Shares:
+        nodes = alive_nodes()
+        if self._options.address:
+            check_versions(nodes)
+        return shares_of(self._options, self._needs, nodes)
 
     def _tuner(self, desk: Desk, shares: Shares, folder: Path) -> Any:
         terms = Terms(
@@ -95,7 +107,7 @@ class RayTune:
                 storage_path=str(folder / "tune"),
                 verbose=1 if self._options.verbose else 0,
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-                callbacks=[_Listener(desk)],
+                callbacks=[_Listener(desk, distributed=shares.workers > 1)],
             ),
         )
 
@@ -146,8 +158,8 @@ class _Stages(_NotKept, Searcher):  # type: ignore[misc]  # ray is untyped
 class _Listener(_NotKept, tune.Callback):  # type: ignore[misc]  # ray is untyped
     """Tells the desk what Tune says of its trials, and the workers what the driver wants."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, desk: Desk, *, distributed: bool) -> None:
+        self._desk, self._distributed = desk, distributed
         self._running: dict[str, Trial] = {}
         self._told: set[str] = set()
 
@@ -178,7 +190,8 @@ class _Listener(_NotKept, tune.Callback):  # type: ignore[misc]  # ray is untype
 
     def on_step_end(self, **_: Any) -> None:
         check_running()
-        self._desk.tick()
+        if self._desk.tick() and self._distributed:
+            remove_orphans()  # room that workers held whose stage was killed
         self._pass_on()
 
     def _pass_on(self) -> None:

@@ -62,7 +62,7 @@ class Pretrained:
     samples that each of them had on its device at once."""
 
 
-def pretrained(request: StageRequest, monitor: Monitor) -> Pretrained:
+def pretrain(request: StageRequest, monitor: Monitor) -> Pretrained:
     """Run one phase and leave the backbone's weights in the stage's folder.
 
     Where torch's default process group is set up, it is run by all its processes together, of

@@ -34,7 +34,7 @@ from gpbench.stages import artefacts
 from gpbench.stages.finetune import finetune
 from gpbench.stages.inputs import at_hand
 from gpbench.stages.place import Place, WorkdirPlace
-from gpbench.stages.pretrain import pretrained
+from gpbench.stages.pretrain import pretrain
 from gpbench.stages.reach import DISK_FULL, unwritable, writing
 from gpbench.stages.stored import StoredPlace
 
@@ -84,7 +84,7 @@ def _ended_well(request: StageRequest, monitor: Monitor, outcome: Outcome) -> Ou
     folder = Path(request.folder)
     machine = environment(pick_device(request.execution.device))
     if not isinstance(request.spec, FinetuneSpec):
-        left = pretrained(request, monitor)
+        left = pretrain(request, monitor)
         return replace(
             outcome,
             history=left.history,

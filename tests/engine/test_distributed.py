@@ -94,7 +94,7 @@ def phase(folder: Path, spec: PretrainSpec, stop_after: int = 10**9, **execution
     settings = Execution(device="cpu", loader_workers=0, **execution)
     request = StageRequest(spec, str(folder), None, {}, str(folder), settings)
     monitor = Noting(stop_after)
-    done = pretrain.pretrained(request, monitor)
+    done = pretrain.pretrain(request, monitor)
     return Result(list(done.history), dict(done.facts), monitor.beats)
 
 

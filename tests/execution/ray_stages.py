@@ -221,8 +221,9 @@ def deaf(_home: Path, attempt: int, _monitor: Monitor, times: str) -> Status | N
     return None
 
 
-def hangs(_home: Path, attempt: int, _monitor: Monitor, times: str) -> Status | None:
+def hangs(_home: Path, attempt: int, monitor: Monitor, times: str) -> Status | None:
     if attempt <= int(times):
+        monitor.beat(Beat("train", 1, 100))
         time.sleep(600)
     return None
 

@@ -24,7 +24,7 @@ MARK = "GPBENCH_TEST_MARK"
 LONG_S = 240.0
 """Far more than anything here takes: what waits longer hangs."""
 
-GONE_S = 90.0
+GONE_S = 30.0
 """How soon after a run's end its last process must be gone."""
 
 SMALL = ("-b", "test_convnext3", "--recipe", "demo", "-y")
@@ -142,17 +142,12 @@ class Run:
             raise AssertionError(f"still running after {timeout_s:g} s:\n{self.err}") from None
         return Said(code, self._out.read_text(), self.err)
 
-    def left(self, but: Role | None = None) -> list[Process]:
-        """Return the processes that are there `GONE_S` after the run's end; none is right.
-
-        Ray's agents wait a minute for a control server that was killed: `but` leaves a role out.
-        """
+    def left(self) -> list[Process]:
+        """Return the processes that are there `GONE_S` after the run's end; none is right."""
         deadline = time.monotonic() + GONE_S
-        while True:
-            left = [each for each in self.processes() if each.role != but]
-            if not left or time.monotonic() > deadline:
-                return left
+        while (left := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.1)
+        return left
 
 
 def ran_well(

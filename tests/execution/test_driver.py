@@ -15,7 +15,7 @@ from gpbench.core.stage import BACKBONE_FILE, Outcome, StageRequest
 from gpbench.engine import checkpoint
 from gpbench.engine.monitor import Beat
 from gpbench.execution.driver import Again, Driver, Job, Summary, Watcher
-from gpbench.execution.executor import Died, Ended, Event, Progressed, Started, Work
+from gpbench.execution.executor import Died, Ended, Event, Executor, Progressed, Started, Work
 from gpbench.execution.files import StageFiles
 from gpbench.stages import artefacts
 from gpbench.store import Owner, Store
@@ -25,7 +25,7 @@ Script = Callable[[str, int], Outcome | str | None]
 """Key, attempt -> the outcome, the reason of a death, or None for a stop."""
 
 
-class Scripted:
+class Scripted(Executor):
     """Meets the Executor protocol; two stages at a time, the oldest ends first."""
 
     name = "scripted"
@@ -316,7 +316,7 @@ def test_hanging_stage_is_named_until_it_dies_and_is_a_timeout(
     driver = Driver(world.store, StageFiles(), Watcher(), Again(), timeout_s=10.0)
     heard: list[tuple[float, list[str]]] = []
 
-    class Hanging:
+    class Hanging(Executor):
         name = "hanging"
 
         def run(self, work: Work) -> None:
@@ -403,7 +403,7 @@ def test_stage_that_finished_as_it_was_killed_for_hanging_is_done(
     monkeypatch.setattr("gpbench.execution.driver.time.monotonic", lambda: now)
     driver = Driver(world.store, StageFiles(), Watcher(), Again(), timeout_s=10.0)
 
-    class Hanging:
+    class Hanging(Executor):
         name = "hanging"
 
         def run(self, work: Work) -> None:
@@ -480,7 +480,7 @@ def test_stage_that_stops_without_being_told_to_is_run_again(world: World) -> No
 
 
 def test_executor_that_breaks_leaves_no_stage_running(world: World) -> None:
-    class Broken:
+    class Broken(Executor):
         name = "broken"
 
         def run(self, work: Work) -> None:
@@ -502,7 +502,7 @@ def test_busy_database_does_not_end_a_run_until_the_lease_is_over(
     def refuse(*_: object) -> None:
         raise StoreError("the database is locked")
 
-    class Working:
+    class Working(Executor):
         name = "working"
 
         def run(self, work: Work) -> None:

@@ -15,7 +15,7 @@ from ray.cluster_utils import Cluster
 
 from gpbench.core.errors import ConfigError, InvalidValueError, MissingExtraError
 from gpbench.execution import ray_cluster
-from gpbench.execution.executor import Died, Ended, Event, Started
+from gpbench.execution.executor import Died, Ended, Event, Progressed
 from gpbench.execution.ray_cluster import ClusterOptions, Needs, differing, require_ray
 from gpbench.execution.ray_tune import RayTune
 from tests.execution.ray_stages import FakeWork, Stage, act, pids
@@ -24,7 +24,7 @@ from tests.execution.ray_stages import FakeWork, Stage, act, pids
 def test_a_missing_ray_names_what_runs_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
     require_ray()
     monkeypatch.setitem(sys.modules, "ray.tune", None)
-    with pytest.raises(MissingExtraError, match="or use --executor inline$"):
+    with pytest.raises(MissingExtraError, match=r"or use --executor inline$"):
         require_ray()
 
 
@@ -137,7 +137,7 @@ def test_stages_of_a_lost_node_run_again(head: Cluster, tmp_path: Path) -> None:
 
     def lose(_name: str, event: Event) -> None:
         nonlocal node
-        if isinstance(event, Started) and work.deaths["a"] == 0:
+        if isinstance(event, Progressed):
             head.remove_node(node)
         elif isinstance(event, Died):
             node = head.add_node(num_cpus=2)

@@ -6,7 +6,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,10 +119,23 @@ def _read(pid: int, name: str) -> bytes:
 
 
 def none_left() -> bool:
+    return eventually(lambda: not _training_processes())
+
+
+def _training_processes() -> list[int]:
+    names = (b"RayTrainWorker", b"TrainController", b"PlacementGroupCleaner", b"ray::Relay")
+    return [
+        pid for pid in _below(os.getpid()) if any(name in _read(pid, "cmdline") for name in names)
+    ]
+
+
+def eventually(holds: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + 120
-    while workers() and time.monotonic() < deadline:
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
         time.sleep(0.1)
-    return not workers()
+    return True
 
 
 def train_folders() -> list[Path]:
@@ -181,14 +194,18 @@ def test_killed_worker_is_named_and_its_stage_can_continue(ray: Any, tmp_path: P
 
 
 def test_killed_caller_takes_its_workers_with_it(ray: Any, tmp_path: Path) -> None:
+    from gpbench.execution.ray_orphans import remove_orphans
+
     asked = request(tmp_path, steps=10**6, pretrain_workers=2, checkpoint_seconds=0.0)
     actor = caller(ray)
     running = actor.run.remote(asked.to_json(), Silent())
-    deadline = time.monotonic() + 300
-    while not (Path(asked.folder) / checkpoint.NAME).exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert len(workers()) == 2
+    assert eventually((Path(asked.folder) / checkpoint.NAME).exists)
+    assert remove_orphans() == 0  # nobody is dead
     ray.kill(actor)
     with pytest.raises(ray.exceptions.RayActorError):
         ray.get(running)
     assert none_left()
+    assert ray.available_resources().get("CPU", 0) == 0  # what Ray leaves: the reason to have it
+    assert eventually(lambda: remove_orphans() == 1)
+    assert eventually(lambda: ray.available_resources().get("CPU", 0) == 2)
+    assert remove_orphans() == 0

@@ -226,6 +226,12 @@ def test_a_stage_holds_its_processors_and_gpus(
     assert shares.bundle("pretrain") == bundle
 
 
+@pytest.mark.parametrize(("gpus", "slots"), [(0.5, 1), (1, 1), (2, 2)])
+def test_a_part_of_a_gpu_counts_as_a_whole_one(gpus: float, slots: int) -> None:
+    shares = shares_of(ClusterOptions(gpus_per_stage=gpus), Needs(1), nodes((8, 4)))
+    assert shares.takes("finetune") == slots
+
+
 def test_a_distributed_pretraining_itself_holds_nothing_its_workers_need() -> None:
     shares = shares_of(ClusterOptions(), Needs(2, pretrain_workers=2), nodes((4, 2)))
     assert shares.worker == {"CPU": 2, "GPU": 1}

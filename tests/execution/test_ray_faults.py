@@ -104,12 +104,12 @@ def crashes():
 
 def fills():
     import ray
-    from ray.exceptions import ObjectStoreFullError
+    from ray.exceptions import OutOfDiskError
 
     try:
         for _ in range(1000):
             KEPT.append(ray.put(np.zeros(8 * 2**20, dtype=np.uint8)))
-    except ObjectStoreFullError:
+    except OutOfDiskError:
         note("full")
 
 
@@ -134,7 +134,8 @@ class Faulty(Task):
 
     def loss(self, views):
         loss = super().loss(views)["loss"]
-        return {"loss": loss * float("nan") if "FAULT" == "diverges" else loss}
+        diverged = "FAULT" == "diverges" and self.views_made == 2
+        return {"loss": loss * float("nan") if diverged else loss}
 
 
 class Misbehaving(ImageNet):
@@ -250,19 +251,18 @@ def test_killed_driver_takes_all_with_it_and_a_killed_worker_costs_nothing_done(
     undisturbed: tuple[Path, Said], patience: Patience, tmp_path: Path
 ) -> None:
     workdir, arguments = tmp_path / "work", (*GRID, "-s", "patient", *RAY)
-    with Run(workdir, arguments, patience.environment) as first:
+    with Run(workdir, arguments, patience.environment) as run:
         patience.wait_for(2)
-        Process(first.pid, "driver").kill()
-        assert not first.left(but="agent")
-        with Run(workdir, arguments, patience.environment) as second:
-            patience.wait_for(4)
-            next(each for each in second.processes() if each.pid in patience.holding).kill()
-            patience.wait_for(5)
-            patience.let_go()
-            said = second.ended()
-            assert said.code == 0, said.err
-            assert not second.left()
-        assert not first.left()
+        Process(run.pid, "driver").kill()
+        assert not run.left()
+    with Run(workdir, arguments, patience.environment) as run:
+        patience.wait_for(4)
+        next(each for each in run.processes() if each.pid in patience.holding).kill()
+        patience.wait_for(5)
+        patience.let_go()
+        said = run.ended()
+        assert said.code == 0, said.err
+        assert not run.left()
     assert by_seed(workdir, "patient") == by_seed(undisturbed[0], "imagenet")
     assert patience.from_start == 0
     assert states_of(workdir) == {"done": 4}
@@ -321,7 +321,7 @@ def faulty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
         "PYTHONPATH": str(folder),
         NOTES: str(tmp_path / "notes"),
         "RAY_DEFAULT_OBJECT_STORE_MAX_MEMORY_BYTES": str(100 * 2**20),
-        "RAY_automatic_object_spilling_enabled": "0",
+        "RAY_local_fs_capacity_threshold": "0",  # else Ray goes on with files on the disk
     }
 
 
@@ -334,7 +334,7 @@ def test_misbehaving_strategies_take_nothing_else_down(
         *SMALL,
         *("-s", ",".join(arms), "-d", "demo-isaid", "--pretrain-seeds", "1"),
         *("--set", "pretrain.steps=10", "--set", "finetune.steps=5"),
-        *("--timeout", "30", "--max-retries", "1"),
+        *("--timeout", "40", "--max-retries", "1"),
     )
     with Run(workdir, (*arguments, *RAY, *JSON), faulty) as run:
         said = run.ended()

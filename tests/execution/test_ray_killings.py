@@ -43,7 +43,7 @@ def test_grid_whose_processes_are_killed_at_random_ends_with_the_undisturbed_sco
             # after the last kill it ends by itself, or its driver is gone
             said = run.ended()
             print(f"{kills} kills, exit code {said.code}")  # noqa: T201  as above
-            assert not run.left(but="agent")
+            assert not run.left()
     ran_well(disturbed, (*GRID, "--executor", "ray", "--retry-failed"))
 
     ran_well(undisturbed, (*GRID, "--executor", "inline", "-j", "2"))
