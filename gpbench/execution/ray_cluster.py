@@ -24,6 +24,10 @@ PACKAGES = ("gpbench", "torch", "timm", "onedl-mmsegmentation", "numpy")
 CONNECT_S = 5.0
 ANSWER_S = 60.0
 
+_HTTP2_SETTINGS = b"\4"  # the type of a frame, its fourth byte
+_HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0" + _HTTP2_SETTINGS + bytes(5)
+"""How a client of gRPC begins, which is what a Ray cluster speaks."""
+
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns that it will change this
@@ -191,19 +195,26 @@ def _logging(*, verbose: bool) -> dict[str, Any]:
 
 
 def _check_reachable(address: str) -> None:
-    """Check within seconds that something answers at the address; Ray itself takes minutes."""
+    """Check within seconds that a cluster answers at the address; Ray itself takes minutes."""
     if address == "auto":
         return
     host, separator, port = address.rpartition(":")
     if not separator or not port.isdigit() or "/" in host:
         raise InvalidValueError("--address", address, "HOST:PORT of a Ray cluster, or auto")
     try:
-        socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
+        with socket.create_connection((host, int(port)), timeout=CONNECT_S) as line:
+            line.sendall(_HTTP2_HELLO)
+            answer = line.recv(9)
     except OSError as error:
         raise ConfigError(
             f"no Ray cluster answers at --address {address} ({error}): start one there with "
             f"`ray start --head --port {port}`"
         ) from None
+    if answer[3:4] != _HTTP2_SETTINGS and os.environ.get("RAY_USE_TLS", "0") == "0":
+        raise ConfigError(
+            f"what answers at --address {address} is no Ray cluster: give the port that "
+            "`ray start --head` names (6379 if none was asked for)"
+        )
 
 
 class ClusterLostError(BaseException):

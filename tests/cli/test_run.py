@@ -60,7 +60,8 @@ def test_budget_in_epochs_is_counted_once_the_data_are_prepared(
     # 40 images of 2 x 2 tiles make 160 tiles: an epoch is 80 steps of 2 tiles
     budget = ("--set", "finetune.epochs=0.05", "--set", "finetune.batch=2")
     said = gpbench("run", *SCRATCH, "-b", "test_convnext3", "--recipe", "demo", *budget, "-j", "1",
-                   "--executor", "inline", "--pretrain-seeds", "1", "--workdir", tmp_path / "work", *JSON)  # fmt: skip
+                   "--executor", "inline", "--pretrain-seeds", "1",
+                   "--workdir", tmp_path / "work", *JSON)  # fmt: skip
     assert said.code == 0, said.err
     (row,) = said.document["results"]
     with Store.open(f"sqlite:///{tmp_path / 'work' / 'gpbench.sqlite'}", read_only=True) as store:

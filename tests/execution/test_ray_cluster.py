@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +44,16 @@ def test_an_address_where_nothing_answers_is_told_in_seconds(tmp_path: Path) -> 
         with pytest.raises(ConfigError, match=f"no Ray cluster answers at --address {address}"):
             RayTune(ClusterOptions(address), Needs(1)).run(FakeWork([], tmp_path))
         assert time.monotonic() - begun < 2 * ray_cluster.CONNECT_S
+
+
+def test_an_address_where_something_else_answers_is_told_in_seconds(tmp_path: Path) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        with pytest.raises(ConfigError, match=r"is no Ray cluster: give the port that `ray start"):
+            RayTune(ClusterOptions(f"127.0.0.1:{web.server_port}"), Needs(1)).run(
+                FakeWork([], tmp_path)
+            )
+        web.shutdown()
 
 
 def test_versions_are_compared_by_name() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_run import counts_of
-from tests.execution.runs import SMALL, Process, Role, Run, ran_well, states_of
+from tests.execution.runs import SMALL, Process, Role, Run, ran_well, states_of, wait_until
 
 GRID = (
     *SMALL,
@@ -22,7 +22,9 @@ GRID = (
 )
 STAGES = 64
 KILLS = 8
-EVERY_S = (2.0, 8.0)
+RAY = ("--executor", "ray", "--max-retries", str(KILLS))
+"""However often one stage is hit, it has not failed."""
+EVERY_S = (0.5, 5.0)
 VICTIMS: tuple[Role, ...] = ("worker", "worker", "driver", "raylet", "gcs_server", "agent", "other")
 
 
@@ -36,15 +38,12 @@ def test_grid_whose_processes_are_killed_at_random_ends_with_the_undisturbed_sco
     disturbed, undisturbed = tmp_path / "disturbed", tmp_path / "undisturbed"
     kills = 0
     while kills < KILLS and not _is_done(disturbed):
-        with Run(disturbed, (*GRID, "--executor", "ray")) as run:
-            while kills < KILLS and not run.over_within(draws.uniform(*EVERY_S)):
-                _victim(run, draws).kill()
-                kills += 1
-            # after the last kill it ends by itself, or its driver is gone
-            said = run.ended()
+        with Run(disturbed, (*GRID, *RAY)) as run:
+            kills += _killed_at_random(run, draws, KILLS - kills)
+            said = run.ended()  # after its last kill by itself, if its driver is still there
             print(f"{kills} kills, exit code {said.code}")  # noqa: T201  as above
             assert not run.left()
-    ran_well(disturbed, (*GRID, "--executor", "ray", "--retry-failed"))
+    ran_well(disturbed, (*GRID, *RAY))
 
     ran_well(undisturbed, (*GRID, "--executor", "inline", "-j", "2"))
     assert states_of(disturbed) == {"done": STAGES}
@@ -52,8 +51,24 @@ def test_grid_whose_processes_are_killed_at_random_ends_with_the_undisturbed_sco
     assert _scored_stages(disturbed) == _scored_stages(undisturbed)
 
 
+def _killed_at_random(run: Run, draws: random.Random, most: int) -> int:
+    """Kill processes of a run that has got on by a stage, until it is over; return how many."""
+    done = _outcomes(run)
+    wait_until(lambda: _outcomes(run) > done or run.over_within(0.0), "a stage that is done")
+    kills = 0
+    while kills < most and not run.over_within(draws.uniform(*EVERY_S)):
+        _victim(run, draws).kill()
+        kills += 1
+    return kills
+
+
 def _is_done(workdir: Path) -> bool:
     return (workdir / "gpbench.sqlite").exists() and states_of(workdir) == {"done": STAGES}
+
+
+def _outcomes(run: Run) -> int:
+    """Return how many stages have left an outcome."""
+    return len(list(run.workdir.glob("stages/*/outcome.json")))
 
 
 def _victim(run: Run, draws: random.Random) -> Process:

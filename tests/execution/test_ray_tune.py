@@ -263,3 +263,24 @@ def test_no_process_outlives_its_driver(tmp_path: Path, how: signal.Signals) -> 
         assert eventually(lambda: ray_folders(Path(tempfile.gettempdir())) == [])
     finally:
         process.kill()
+
+
+@pytest.mark.parametrize("name", ["raylet", "gcs_server"])
+def test_the_end_of_ray_itself_is_told_at_once(tmp_path: Path, name: str) -> None:
+    process = driver(tmp_path, "sleep 600")
+    try:
+        assert eventually(lambda: bool(list(tmp_path.glob("*/pid-*"))), 90)
+        everyone = family(process.pid)
+        (vital,) = [pid for pid in everyone if comm(pid) == name]
+        os.kill(vital, signal.SIGKILL)
+        out, err = process.communicate(timeout=45)
+        said = f"Ray's {name} ended with code -9: the same command continues"
+        assert (process.returncode, out, err.splitlines()[-1].partition(": ")[2]) == (1, "", said)
+        assert not any(map(running, everyone))
+    finally:
+        process.kill()
+
+
+def comm(pid: int) -> str:
+    """Return a process's short name."""
+    return Path(f"/proc/{pid}/comm").read_text().strip()
