@@ -105,20 +105,21 @@ class Grid:
         store.record(self.plan)
         return (store, jobs_of(self.plan, place, keep_weights=True)), {}
 
-    def run(self, executor: Executor, store: Store, jobs: list[Job]) -> None:
+    def run(self, made: Callable[[], Executor], store: Store, jobs: list[Job]) -> None:
         watcher, start = FirstStage(), time.perf_counter()
         driver = Driver(store, StageFiles(), watcher, Again())
-        summary = driver.run(jobs, executor, {job.key: 1.0 for job in jobs})
+        with made() as executor:
+            summary = driver.run(jobs, executor, {job.key: 1.0 for job in jobs})
         assert len(summary.done) == len(jobs)
         assert watcher.at_s is not None
         self.seconds.append((time.perf_counter() - start) / len(jobs))
         self.to_first_stage_s.append(watcher.at_s - start)
 
-    def measure(self, benchmark: BenchmarkFixture, executor: Executor) -> None:
+    def measure(self, benchmark: BenchmarkFixture, made: Callable[[], Executor]) -> None:
         self.seconds.clear()
         self.to_first_stage_s.clear()
         benchmark.pedantic(  # type: ignore[no-untyped-call]  # the library has no types
-            partial(self.run, executor),
+            partial(self.run, made),
             setup=self.planned,
             teardown=lambda store, _jobs: store.close(),
             rounds=ROUNDS,
@@ -172,7 +173,7 @@ def bench_plain_tune_functions(
 @pytest.mark.parametrize("stages", [STAGES])
 def bench_driver_and_store_alone(benchmark: BenchmarkFixture, grid: Grid, stages: int) -> None:
     assert stages == len(grid.plan.items)
-    grid.measure(benchmark, Here())
+    grid.measure(benchmark, Here)
 
 
 @pytest.mark.benchmark(group=NOTHING)
@@ -182,7 +183,8 @@ def bench_executor_ray(
 ) -> None:
     assert stages == len(grid.plan.items)
     grid.measure(
-        benchmark, RayTune(ClusterOptions(jobs=AT_ONCE), Needs(1, "cpu"), runner=do_nothing)
+        benchmark,
+        lambda: RayTune(ClusterOptions(jobs=AT_ONCE), Needs(1, "cpu"), runner=do_nothing),
     )
     to_first_stage_s = median(grid.to_first_stage_s)
     benchmark.extra_info["executor ray, seconds from its start to its first stage"] = (

@@ -80,14 +80,13 @@ def run_plan(plan: Plan, place: Place, running: Running) -> Finished:
     from gpbench.store import Store
 
     check_names(plan)
-    executor = executor_of(plan, running)
-    executor.check()
-    if running.storage is not None:
-        running = replace(running, storage=check_storage(running.storage))
-    make_place(place)
-    store = Store.open(place.db)
-    plan = prepared(plan, place)
-    summary = execute(plan, place, store, stderr(), executor, running)
+    with executor_of(plan, running) as executor:
+        if running.storage is not None:
+            running = replace(running, storage=check_storage(running.storage))
+        make_place(place)
+        store = Store.open(place.db)
+        plan = prepared(plan, place)
+        summary = execute(plan, place, store, stderr(), executor, running)
     return Finished(plan, place, store, summary, executor.name)
 
 

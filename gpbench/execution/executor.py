@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 from gpbench.core.stage import Kind, Outcome, StageRequest
 from gpbench.engine.monitor import Beat, Monitor
@@ -89,18 +89,21 @@ class Work(Protocol):
 
 
 class Executor(Protocol):
-    """Runs stages somewhere."""
+    """Runs stages somewhere. A context manager: entered before anything is prepared for a run."""
 
     name: str
 
-    def check(self) -> None:
-        """Find out whether stages can run, before anything is prepared for them.
+    def __enter__(self) -> Self:
+        """Find out whether stages can run.
 
         Raises:
             ConfigError: If they cannot.
         """
-        return
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        """Leave no process behind."""
 
     def run(self, work: Work) -> None:
-        """Run stages until `work` is finished; leaves no process behind, however it ends."""
+        """Run stages until `work` is finished."""
         ...

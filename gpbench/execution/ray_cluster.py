@@ -88,7 +88,9 @@ def require_ray() -> None:
         ) from None
 
 
-def cluster(options: ClusterOptions, cpus: int) -> AbstractContextManager[Path]:
+def cluster(
+    options: ClusterOptions, cpus: int, load: Callable[[], None] | None = None
+) -> AbstractContextManager[Path]:
     """Be connected to a cluster, and leave nothing of it behind.
 
     Yields a temporary folder for what Tune writes.
@@ -96,12 +98,13 @@ def cluster(options: ClusterOptions, cpus: int) -> AbstractContextManager[Path]:
     Args:
         options: Which cluster.
         cpus: Processors of a stage.
+        load: What workers of a cluster that is started here do before they have anything to do.
 
     Raises:
         ConfigError: If the cluster cannot be joined.
     """
     if options.address is None:
-        return _started(options, cpus)
+        return _started(options, cpus, load)
     return _joined(options.address, verbose=options.verbose)
 
 
@@ -114,16 +117,18 @@ def local_node(options: ClusterOptions, cpus: int) -> Node:
 
 
 @contextmanager
-def _started(options: ClusterOptions, cpus: int) -> Iterator[Path]:
+def _started(options: ClusterOptions, cpus: int, load: Callable[[], None] | None) -> Iterator[Path]:
     import ray  # noqa: PLC0415
 
     here = local_node(options, cpus)
     with _environment(), _heard(verbose=options.verbose), watched_folder() as folder:
         try:
             ray.init(
+                address="local",  # whatever RAY_ADDRESS says
                 num_cpus=here.cpus,
                 num_gpus=here.gpus,
                 include_dashboard=False,
+                runtime_env={"worker_process_setup_hook": load} if load else None,
                 _temp_dir=str(folder),
                 **_logging(verbose=options.verbose),
             )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import ray
 from ray import tune
@@ -56,34 +58,55 @@ class RayTune(Executor):
             runner: What runs a stage, importable in the workers; None: gpbench's own.
         """
         self._options, self._needs, self._runner = options, needs, runner
+        self._cluster = ExitStack()
+        self._coming: Future[Path]
 
-    def check(self) -> None:
-        if self._options.address is None:
+    def __enter__(self) -> Self:
+        """Join a cluster, or begin to start one here, which goes on while data are prepared.
+
+        Raises:
+            ConfigError: If the cluster cannot be joined, or has too little or other versions.
+        """
+        joins = self._options.address is not None
+        if not joins:
             shares_of(self._options, self._needs, [local_node(self._options, self._needs.cpus)])
-            return
-        with cluster(self._options, self._needs.cpus):
-            self._shares()
+        pool = ThreadPoolExecutor(1)  # in a thread Ray leaves the handler of SIGTERM alone
+        self._coming = pool.submit(
+            self._cluster.enter_context,
+            cluster(self._options, self._needs.cpus, None if self._runner else _load),
+        )
+        pool.shutdown(wait=False)
+        if joins:
+            with ExitStack() as unless_it_can_run:
+                unless_it_can_run.callback(self.__exit__)
+                self._coming.result()
+                self._shares()
+                unless_it_can_run.pop_all()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        wait([self._coming])
+        self._cluster.close()
 
     def run(self, work: Work) -> None:
         """Run stages until `work` is finished.
 
         Raises:
-            ConfigError: If the cluster cannot be joined, or has too little or other versions.
+            ConfigError: If the cluster has too little, or could not be started.
             StageError: If the cluster was lost.
         """
-        with cluster(self._options, self._needs.cpus) as folder:
-            shares = self._shares()
-            desk = Desk(work, shares, self._options.jobs if self._options.address else None)
-            try:
-                self._tuner(desk, shares, folder).fit()
-            except (Exception, ClusterLostError) as error:
-                if desk.failure is not None:
-                    raise desk.failure from None
-                raise StageError(f"{error}: the same command continues") from error
+        folder, shares = self._coming.result(), self._shares()
+        desk = Desk(work, shares, self._options.jobs if self._options.address else None)
+        try:
+            self._tuner(desk, shares, folder).fit()
+        except (Exception, ClusterLostError) as error:
+            if desk.failure is not None:
+                raise desk.failure from None
+            raise StageError(f"{error}: the same command continues") from error
 
     def _shares(self) -> Shares:
         nodes = alive_nodes()
-        if self._options.address:
+        if self._options.address is not None:
             check_versions(nodes)
         return shares_of(self._options, self._needs, nodes)
 
@@ -110,6 +133,11 @@ class RayTune(Executor):
                 callbacks=[_Listener(desk, distributed=shares.workers > 1)],
             ),
         )
+
+
+def _load() -> None:
+    """Import in a fresh worker what takes seconds, while the driver still prepares the run."""
+    import gpbench.stages.run  # noqa: F401, PLC0415
 
 
 def _placement(shares: Shares) -> Callable[[dict[str, Any]], Any]:

@@ -24,8 +24,11 @@ MARK = "GPBENCH_TEST_MARK"
 LONG_S = 240.0
 """Far more than anything here takes: what waits longer hangs."""
 
-GONE_S = 30.0
-"""How soon after a run's end its last process must be gone."""
+GONE_S = 90.0
+"""How soon after a run's end its last process must be gone.
+
+Where all that watches over Ray's agents is killed too, they give up after a minute.
+"""
 
 SMALL = ("-b", "test_convnext3", "--recipe", "demo", "-y")
 """What every run here shares: a backbone of seconds."""

@@ -31,28 +31,26 @@ def test_a_missing_ray_names_what_runs_without_it(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize("address", ["ray://host:10001", "host", "local", "host:port"])
-def test_an_address_that_cannot_be_one_is_refused(address: str, tmp_path: Path) -> None:
+def test_an_address_that_cannot_be_one_is_refused(address: str) -> None:
     with pytest.raises(InvalidValueError, match=r"HOST:PORT of a Ray cluster, or auto$"):
-        RayTune(ClusterOptions(address), Needs(1)).run(FakeWork([], tmp_path))
+        RayTune(ClusterOptions(address), Needs(1)).__enter__()
 
 
-def test_an_address_where_nothing_answers_is_told_in_seconds(tmp_path: Path) -> None:
+def test_an_address_where_nothing_answers_is_told_in_seconds() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         begun = time.monotonic()
         with pytest.raises(ConfigError, match=f"no Ray cluster answers at --address {address}"):
-            RayTune(ClusterOptions(address), Needs(1)).run(FakeWork([], tmp_path))
+            RayTune(ClusterOptions(address), Needs(1)).__enter__()
         assert time.monotonic() - begun < 2 * ray_cluster.CONNECT_S
 
 
-def test_an_address_where_something_else_answers_is_told_in_seconds(tmp_path: Path) -> None:
+def test_an_address_where_something_else_answers_is_told_in_seconds() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         with pytest.raises(ConfigError, match=r"is no Ray cluster: give the port that `ray start"):
-            RayTune(ClusterOptions(f"127.0.0.1:{web.server_port}"), Needs(1)).run(
-                FakeWork([], tmp_path)
-            )
+            RayTune(ClusterOptions(f"127.0.0.1:{web.server_port}"), Needs(1)).__enter__()
         web.shutdown()
 
 
@@ -99,7 +97,8 @@ def trial_folders(cluster: Cluster) -> list[Path]:
 @pytest.mark.slow
 def test_a_joined_cluster_is_left_as_it_was(head: Cluster, tmp_path: Path) -> None:
     work = FakeWork([Stage(f"s{i}") for i in range(5)], tmp_path)
-    joined(head, jobs=1).run(work)
+    with joined(head, jobs=1) as ray_tune:
+        ray_tune.run(work)
     assert set(work.state.values()) == {"done"}
     assert trial_folders(head) == []
 
@@ -107,8 +106,11 @@ def test_a_joined_cluster_is_left_as_it_was(head: Cluster, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_more_processors_than_any_node_has_are_refused(head: Cluster, tmp_path: Path) -> None:
     work = FakeWork([Stage("a")], tmp_path)
-    with pytest.raises(InvalidValueError, match=r"cpu_threads = 8 .* more than 1 processors$"):
-        joined(head, cpus=8).run(work)
+    with (
+        pytest.raises(InvalidValueError, match=r"cpu_threads = 8 .* more than 1 processors$"),
+        joined(head, cpus=8),
+    ):
+        pass
     assert work.asked == []
 
 
@@ -119,8 +121,8 @@ def test_another_version_on_a_node_is_refused(
     node = head.add_node(num_cpus=1, env_vars={"PYTHONPATH": other_torch})
     work = FakeWork([Stage("a")], tmp_path)
     try:
-        with pytest.raises(ConfigError, match=r"has torch 0\.0\.1 instead of \d"):
-            joined(head).run(work)
+        with pytest.raises(ConfigError, match=r"has torch 0\.0\.1 instead of \d"), joined(head):
+            pass
     finally:
         head.remove_node(node)
     assert work.asked == []
@@ -134,7 +136,8 @@ def test_a_node_that_joined_too_late_to_be_asked_runs_nothing(
     node = head.add_node(num_cpus=2, env_vars={"PYTHONPATH": other_torch})
     work = FakeWork([Stage("a")], tmp_path, retries=0)
     try:
-        joined(head, cpus=2).run(work)
+        with joined(head, cpus=2) as ray_tune:
+            ray_tune.run(work)
     finally:
         head.remove_node(node)
     (reason,) = work.reasons("a")
@@ -156,7 +159,8 @@ def test_stages_of_a_lost_node_run_again(head: Cluster, tmp_path: Path) -> None:
 
     work.on_event = lose
     try:
-        joined(head, cpus=2).run(work)
+        with joined(head, cpus=2) as ray_tune:
+            ray_tune.run(work)
     finally:
         head.remove_node(node)
     assert work.said(Died, Ended) == ["a", "a"]

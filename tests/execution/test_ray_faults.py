@@ -231,7 +231,8 @@ def test_grid_through_ray_equals_inline_to_the_bit_and_ray_is_not_heard(
     undisturbed: tuple[Path, Said], tmp_path: Path
 ) -> None:
     inline, said_inline = undisturbed
-    with Run(tmp_path, (*GRID, "-s", "scratch,imagenet", *RAY, *JSON)) as run:
+    elsewhere = {"RAY_ADDRESS": "127.0.0.1:9"}  # only --address names a cluster to join
+    with Run(tmp_path, (*GRID, "-s", "scratch,imagenet", *RAY, *JSON), elsewhere) as run:
         driver, said = run.pid, run.ended()
         assert said.code == 0, said.err
         assert not run.left()

@@ -83,7 +83,8 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> FakeWork:
     """Return the work of a run in which nearly everything that can happen happens."""
     work = FakeWork(FAULTY, tmp_path_factory.mktemp("stages"))
     work.hangs_after_s = 4.0
-    executor(jobs=2).run(work)
+    with executor(jobs=2) as ray_tune:
+        ray_tune.run(work)
     return work
 
 
@@ -171,7 +172,8 @@ def test_a_stop_lets_running_stages_stop_and_waiting_ones_never_begin(tmp_path: 
         work.stop_wanted = work.stop_wanted or (name == "runs" and isinstance(event, Progressed))
 
     work.on_event = stop
-    executor(jobs=1).run(work)
+    with executor(jobs=1) as ray_tune:
+        ray_tune.run(work)
     assert work.state["runs"] == "stopped"
     assert set(work.state.values()) == {"stopped", "waiting"}
     assert work.said(Started) == ["runs"]
@@ -187,7 +189,8 @@ def test_a_distributed_pretraining_and_single_stages_share_the_processors(tmp_pa
         Stage("three", needs=("again",)),
     ]
     work = FakeWork(stages, tmp_path)
-    executor(jobs=2, workers=2).run(work)
+    with executor(jobs=2, workers=2) as ray_tune:
+        ray_tune.run(work)
     assert set(work.state.values()) == {"done"}
     assert work.said(Died) == []
 
@@ -199,8 +202,11 @@ def test_what_the_driver_raises_ends_the_run(tmp_path: Path) -> None:
         raise OSError("no space left for the database")
 
     work.on_event = full
-    with pytest.raises(OSError, match="no space left for the database"):
-        executor(jobs=1).run(work)
+    with (
+        pytest.raises(OSError, match="no space left for the database"),
+        executor(jobs=1) as ray_tune,
+    ):
+        ray_tune.run(work)
 
 
 DRIVER = """
@@ -213,7 +219,8 @@ from tests.execution.ray_stages import FakeWork, Stage, act
 folder, *actions = sys.argv[1:]
 work = FakeWork([Stage(f"s{i}", action) for i, action in enumerate(actions)], Path(folder))
 work.hangs_after_s = 3.0
-RayTune(ClusterOptions(jobs=2), Needs(1, "cpu"), runner=act).run(work)
+with RayTune(ClusterOptions(jobs=2), Needs(1, "cpu"), runner=act) as executor:
+    executor.run(work)
 """
 
 
