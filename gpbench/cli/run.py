@@ -226,7 +226,8 @@ def _print_results(document: dict[str, Any]) -> None:
         )
         for row in document["results"]
     ]
-    print_table(columns, rows, title=f"experiment {document['experiment']}")
+    if rows:
+        print_table(columns, rows, title=f"experiment {document['experiment']}")
 
 
 def _print_summary(finished: Finished) -> None:

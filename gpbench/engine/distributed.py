@@ -112,18 +112,20 @@ class Group:
         return tuple(bool(number) for number in numbers.tolist())
 
     def mean(self, values: Tensor) -> Tensor:
-        """Return the mean over the processes, element by element."""
+        """Return `values`, in place the mean over the processes, element by element."""
         if self.world == 1:
             return values
-        total = values.clone()
         with _lost_if_it_fails():
-            dist.all_reduce(total)
-        return total / self.world
+            dist.all_reduce(values)
+        return values.div_(self.world)
 
     def average_gradients(self, parameters: Sequence[nn.Parameter]) -> None:
         """Replace gradients by their means over the processes.
 
         A parameter that no process used keeps none, so that optimisers skip it as if alone.
+
+        Raises:
+            torch.OutOfMemoryError: If memory did not suffice for it in one of the processes.
         """
         if self.world == 1:
             return
@@ -131,19 +133,12 @@ class Group:
         with _lost_if_it_fails():
             dist.all_reduce(used, dist.ReduceOp.MAX)
         kept = [each for each, is_used in zip(parameters, used.tolist(), strict=True) if is_used]
-        for each in kept:
-            if each.grad is None:
-                each.grad = torch.zeros_like(each)
-        gradients = [each.grad for each in kept if each.grad is not None]
-        for dtype in sorted({gradient.dtype for gradient in gradients}, key=str):
-            self._average([gradient for gradient in gradients if gradient.dtype == dtype])
-
-    def _average(self, tensors: Sequence[Tensor]) -> None:
-        """Replace tensors of one type by their means: one message, however many there are."""
-        flat = self.mean(torch.cat([tensor.reshape(-1) for tensor in tensors]))
-        parts = torch.split(flat, [tensor.numel() for tensor in tensors])
-        for tensor, part in zip(tensors, parts, strict=True):
-            tensor.copy_(part.view(tensor.shape))
+        with self.together():
+            flats = _flat(kept)
+        for gradients, flat in flats:
+            parts = torch.split(self.mean(flat), [gradient.numel() for gradient in gradients])
+            for gradient, part in zip(gradients, parts, strict=True):
+                gradient.copy_(part.view(gradient.shape))
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -207,6 +202,19 @@ def _fate(error: Exception | None) -> _Fate:
     if error is None:
         return _Fate.FINE
     return _Fate.OUT_OF_MEMORY if isinstance(error, torch.OutOfMemoryError) else _Fate.FAILED
+
+
+def _flat(parameters: Sequence[nn.Parameter]) -> list[tuple[list[Tensor], Tensor]]:
+    """Return the gradients by type and each type's in one vector: one message for them all."""
+    for each in parameters:
+        if each.grad is None:
+            each.grad = torch.zeros_like(each)
+    gradients = [each.grad for each in parameters if each.grad is not None]
+    flats = []
+    for dtype in sorted({gradient.dtype for gradient in gradients}, key=str):
+        alike = [gradient for gradient in gradients if gradient.dtype == dtype]
+        flats.append((alike, torch.cat([gradient.reshape(-1) for gradient in alike])))
+    return flats
 
 
 @contextmanager

@@ -39,14 +39,14 @@ class Gradients:
             try:
                 with self.training.group.together():
                     loss = self._accumulated(step, batch)
-                break
+                self.training.group.average_gradients(self.parameters)
             except torch.OutOfMemoryError as error:
                 self._halve(batch.size, error)
+            else:
+                return loss
             # not in the handler: the error's frames hold the tensors that are to be freed
             torch.cuda.empty_cache()
             set_generators(before, self.training.device)
-        self.training.group.average_gradients(self.parameters)
-        return loss
 
     def _accumulated(self, step: int, batch: Fetched) -> Tensor:
         training = self.training

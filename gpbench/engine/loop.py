@@ -114,13 +114,14 @@ class Trainer:
     def _step(self, step: int, batch: Fetched) -> None:
         training, optimiser = self.training, self.state.optimiser
         loss = self.gradients.of_batch(step, batch)
-        if training.optim.clip_grad is not None:
-            nn.utils.clip_grad_norm_(self.module.parameters(), training.optim.clip_grad)
-        optimiser.step()
-        if isinstance(self.module, AfterStep):
-            self.module.after_step(step)
-        if self.averaged is not None:
-            self.averaged.update(self.task.net)
+        with self.group.together():
+            if training.optim.clip_grad is not None:
+                nn.utils.clip_grad_norm_(self.module.parameters(), training.optim.clip_grad)
+            optimiser.step()
+            if isinstance(self.module, AfterStep):
+                self.module.after_step(step)
+            if self.averaged is not None:
+                self.averaged.update(self.task.net)
         self.pending.append(loss)
         self.rate = optimiser.param_groups[-1]["lr"]
         self.progress.step = step + 1
@@ -133,7 +134,9 @@ class Trainer:
         """Take the losses off the device; the first that is not finite ends the stage."""
         if not self.pending:
             return
-        losses = self.group.mean(torch.stack(self.pending).double()).cpu().tolist()
+        with self.group.together():
+            on_host = torch.stack(self.pending).double().cpu()
+        losses = self.group.mean(on_host).tolist()
         first = self.progress.step - len(losses)
         self.pending.clear()
         for offset, loss in enumerate(losses):

@@ -103,6 +103,7 @@ class Executor(Protocol):
 
     def __exit__(self, *exc: object) -> None:
         """Leave no process behind."""
+        return
 
     def run(self, work: Work) -> None:
         """Run stages until `work` is finished."""

@@ -5,8 +5,10 @@ Ray is imported inside functions: `require_ray` comes first.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -16,13 +18,14 @@ from typing import Any, Literal
 
 from gpbench.core.errors import ConfigError, InvalidValueError, MissingExtraError
 from gpbench.execution import ray_nodes
-from gpbench.execution.ray_warden import watched_folder
+from gpbench.execution.ray_warden import PREFIX, watched_folder
 
 PACKAGES = ("gpbench", "torch", "timm", "onedl-mmsegmentation", "numpy")
 """With another version of one of them the same stage may give another number."""
 
 CONNECT_S = 5.0
 ANSWER_S = 60.0
+TIDY_S = 5.0
 
 _HTTP2_SETTINGS = b"\4"  # the type of a frame, its fourth byte
 _HTTP2_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0" + _HTTP2_SETTINGS + bytes(5)
@@ -32,6 +35,7 @@ _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # else Ray warns that it will change this
     "RAY_AIR_NEW_OUTPUT": "0",  # Tune's progress tables
+    "RAY_TRAIN_V2_ENABLED": "1",
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a worker
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is the command line's
@@ -80,6 +84,7 @@ def require_ray() -> None:
     Raises:
         MissingExtraError: If it is not.
     """
+    os.environ["RAY_TRAIN_V2_ENABLED"] = "1"  # read when Ray Train is imported, which Tune does
     try:
         import ray.tune  # noqa: F401, PLC0415
     except ImportError:
@@ -88,9 +93,7 @@ def require_ray() -> None:
         ) from None
 
 
-def cluster(
-    options: ClusterOptions, cpus: int, load: Callable[[], None] | None = None
-) -> AbstractContextManager[Path]:
+def cluster(options: ClusterOptions, cpus: int) -> AbstractContextManager[Path]:
     """Be connected to a cluster, and leave nothing of it behind.
 
     Yields a temporary folder for what Tune writes.
@@ -98,13 +101,12 @@ def cluster(
     Args:
         options: Which cluster.
         cpus: Processors of a stage.
-        load: What workers of a cluster that is started here do before they have anything to do.
 
     Raises:
         ConfigError: If the cluster cannot be joined.
     """
     if options.address is None:
-        return _started(options, cpus, load)
+        return _started(options, cpus)
     return _joined(options.address, verbose=options.verbose)
 
 
@@ -117,21 +119,21 @@ def local_node(options: ClusterOptions, cpus: int) -> Node:
 
 
 @contextmanager
-def _started(options: ClusterOptions, cpus: int, load: Callable[[], None] | None) -> Iterator[Path]:
+def _started(options: ClusterOptions, cpus: int) -> Iterator[Path]:
     import ray  # noqa: PLC0415
 
     here = local_node(options, cpus)
     with _environment(), _heard(verbose=options.verbose), watched_folder() as folder:
         try:
-            ray.init(
-                address="local",  # whatever RAY_ADDRESS says
-                num_cpus=here.cpus,
-                num_gpus=here.gpus,
-                include_dashboard=False,
-                runtime_env={"worker_process_setup_hook": load} if load else None,
-                _temp_dir=str(folder),
-                **_logging(verbose=options.verbose),
-            )
+            with _own_signals():
+                ray.init(
+                    address="local",  # whatever RAY_ADDRESS says
+                    num_cpus=here.cpus,
+                    num_gpus=here.gpus,
+                    include_dashboard=False,
+                    _temp_dir=str(folder),
+                    **_logging(verbose=options.verbose),
+                )
             yield folder
         finally:
             ray.shutdown()
@@ -145,8 +147,13 @@ def _joined(address: str, *, verbose: bool) -> Iterator[Path]:
     with _environment(), _heard(verbose=verbose), watched_folder() as folder:
         try:
             _connect(address, verbose=verbose)
-            yield folder
-            on_each(alive_nodes(), ray_nodes.remove_trial_folders, folder.name)
+            try:
+                yield folder
+            finally:
+                with contextlib.suppress(ConfigError):  # a machine may be gone, its folders too
+                    on_each(
+                        alive_nodes(), ray_nodes.remove_trial_folders, folder.name, wait_s=TIDY_S
+                    )
         finally:
             ray.shutdown()
 
@@ -155,9 +162,29 @@ def _connect(address: str, *, verbose: bool) -> None:
     import ray  # noqa: PLC0415
 
     try:
-        ray.init(address=address, **_logging(verbose=verbose))
+        with _own_signals():
+            ray.init(address=address, **_logging(verbose=verbose))
     except (ConnectionError, RuntimeError) as error:  # also another version of Ray or Python
-        raise ConfigError(f"--address {address} cannot be joined: {error}") from None
+        raise ConfigError(
+            f"--address {address} cannot be joined: {error}. A cluster that asks for a token, as "
+            "Ray starts them where ~/.ray/auth_token is, is joined with RAY_AUTH_MODE=token set"
+        ) from None
+    if PREFIX in ray.get_runtime_context().get_temp_dir():
+        ray.shutdown()
+        raise ConfigError(
+            f"--address {address} finds only the cluster of another gpbench run, which ends with "
+            "it: start one with `ray start --head`, or leave --address out"
+        )
+
+
+@contextmanager
+def _own_signals() -> Iterator[None]:
+    """Keep the command line's handler of SIGTERM: Ray puts two of its own in its place."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -201,6 +228,8 @@ def _logging(*, verbose: bool) -> dict[str, Any]:
 
 def _check_reachable(address: str) -> None:
     """Check within seconds that a cluster answers at the address; Ray itself takes minutes."""
+    if address == "auto":
+        address = os.environ.get("RAY_ADDRESS", address)
     if address == "auto":
         return
     host, separator, port = address.rpartition(":")
@@ -286,7 +315,12 @@ def check_versions(nodes: Sequence[Node]) -> None:
         raise ConfigError.collected("the Ray cluster needs this machine's versions", problems)
 
 
-def on_each(nodes: Sequence[Node], function: Callable[..., Any], *arguments: Any) -> list[Any]:
+def on_each(
+    nodes: Sequence[Node],
+    function: Callable[..., Any],
+    *arguments: Any,
+    wait_s: float = ANSWER_S,
+) -> list[Any]:
     """Call a function of `ray_nodes` on each machine; return the answers in the order of `nodes`.
 
     Raises:
@@ -309,7 +343,7 @@ def on_each(nodes: Sequence[Node], function: Callable[..., Any], *arguments: Any
     answers = []
     for node, call in zip(nodes, calls, strict=True):
         try:
-            answers.append(ray.get(call, timeout=ANSWER_S))
+            answers.append(ray.get(call, timeout=wait_s))
         except ray.exceptions.RayError as error:
             said = str(error).strip().splitlines()[-1]
             raise ConfigError(f"{node.name} of the Ray cluster does not answer: {said}") from None

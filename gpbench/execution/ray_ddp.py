@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
@@ -20,6 +20,7 @@ from gpbench.core.errors import StageError, StageInterruptedError
 from gpbench.core.stage import Outcome, StageRequest
 from gpbench.engine.distributed import Group, WorkerLostError
 from gpbench.engine.monitor import Monitor
+from gpbench.execution.ray_cluster import differing, installed_versions
 from gpbench.execution.ray_relay import ASK_S, Left, Line, QuietLine, Relay
 from gpbench.stages.inputs import at_hand
 from gpbench.stages.pretrain import pretrain
@@ -31,6 +32,15 @@ PATIENCE_S = 24 * 3600
 That one is gone shows at once, and a stage that hangs is the driver's to end.
 """
 
+ROOM_S = 10
+"""How long Ray Train waits for the workers' room; a wish to stop is heard in between."""
+
+LEADER_S = 30.0
+"""How long the first worker has to leave an outcome before another one's failure ends it."""
+
+END_S = 60.0
+"""How long the workers have to end after the relay did: they see it at their next step."""
+
 _ENVIRONMENT = {
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # relative paths mean the same in a worker
     "RAY_TRAIN_ENABLE_CONTROLLER_STRUCTURED_LOGGING": "0",
@@ -38,6 +48,7 @@ _ENVIRONMENT = {
     "RAY_TRAIN_ENABLE_WORKER_STRUCTURED_LOGGING": "0",
     "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S": "0.5",  # how soon it is seen that the workers ended
     "RAY_TRAIN_METRICS_ENABLED": "0",
+    "RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S": str(ROOM_S),
 }
 
 
@@ -45,6 +56,10 @@ class WorkerDiedError(StageError):
     """A worker of a pre-training ended without a word: nothing is known of the stage itself."""
 
     status = "preempted"
+
+
+class _EndedBadlyError(Exception):
+    """The stage ended other than well: raised by a worker, so that Ray Train ends them all."""
 
 
 def run_distributed(
@@ -66,19 +81,29 @@ def run_distributed(
     """
     if not use_gpu:  # a worker may see GPUs that others hold
         request = replace(request, execution=replace(request.execution, device="cpu"))
-    world = request.execution.pretrain_workers
     os.environ.update(_ENVIRONMENT)
-    relay: Any = ray.remote(num_cpus=0)(Relay).remote()
-    try:
-        with tempfile.TemporaryDirectory(prefix="gpbench-train-") as folder:
-            trainer = _trainer(request, relay, folder, dict(resources_per_worker), use_gpu=use_gpu)
-            with ThreadPoolExecutor(1) as pool:
-                left = _accompanied(pool.submit(trainer.fit), relay, monitor, world)
-    finally:
-        ray.kill(relay)
+    held = dict(resources_per_worker)
+    while (left := _trained(request, monitor, held, use_gpu=use_gpu)) is None:
+        if monitor.stop_wanted():
+            raise StageInterruptedError("stopped before its workers had room")
     if left.outcome is None:
         raise StageInterruptedError(left.stopped)
     return left.outcome
+
+
+def _trained(
+    request: StageRequest, monitor: Monitor, resources: dict[str, float], *, use_gpu: bool
+) -> Left | None:
+    """Return what the first worker left; None if others hold what the workers need."""
+    world = request.execution.pretrain_workers
+    relay: Any = ray.remote(num_cpus=0)(Relay).remote()
+    try:
+        with tempfile.TemporaryDirectory(prefix="gpbench-train-") as folder:
+            trainer = _trainer(request, relay, folder, resources, use_gpu=use_gpu)
+            with ThreadPoolExecutor(1) as pool:
+                return _accompanied(pool.submit(trainer.fit), relay, monitor, world)
+    finally:
+        ray.kill(relay)
 
 
 def _trainer(
@@ -86,7 +111,11 @@ def _trainer(
 ) -> Any:
     return _Trainer(
         _work,
-        train_loop_config={"request": request.to_json(), "relay": relay},
+        train_loop_config={
+            "request": request.to_json(),
+            "relay": relay,
+            "versions": installed_versions(),
+        },
         torch_config=TorchConfig(
             backend="cpu:gloo,cuda:nccl" if use_gpu else "gloo",
             timeout_s=PATIENCE_S,
@@ -99,7 +128,9 @@ def _trainer(
         run_config=RunConfig(
             name=request.spec.key[:12],
             storage_path=folder,
-            failure_config=FailureConfig(max_failures=0),  # starting again is the driver's
+            failure_config=FailureConfig(  # starting again is the driver's
+                max_failures=0, controller_failure_limit=0, max_preemption_failures=0
+            ),
         ),
     )
 
@@ -118,20 +149,43 @@ class _Trainer(TorchTrainer):  # type: ignore[misc]  # ray is untyped
         ]
 
 
-def _accompanied(training: Future[Any], relay: Any, monitor: Monitor, world: int) -> Left:
-    """Hand beats and the wish to stop over until the workers ended; return what they left."""
-    left, failure = Left(), None
+def _accompanied(training: Future[Any], relay: Any, monitor: Monitor, world: int) -> Left | None:
+    """Hand beats and the wish to stop over until the workers ended; return what they left.
+
+    None if they could not begin, for others hold what they need.
+    """
+    left = Left()
+    lost: Exception | None = None
     try:
         while not training.done():
-            _exchange(relay, monitor)
+            left = _exchange(relay, monitor)
             wait([training], timeout=ASK_S)
         left = _exchange(relay, monitor)
-        training.result()
+    except RayError as error:
+        lost = error
+    failure = _failure(training) or lost  # the workers know better why the relay is gone
+    if left != Left():
+        return left
+    if _lacks_room(failure):
+        return None
+    raise WorkerDiedError(_reason(failure, world)) from failure
+
+
+def _failure(training: Future[Any]) -> Exception | None:
+    """Return what a training failed with, None if it ended well or not within its time."""
+    try:
+        training.result(timeout=END_S)
+    except TimeoutError:
+        return None
     except (TrainingFailedError, RayError) as error:
-        failure = error
-    if left == Left():
-        raise WorkerDiedError(_reason(failure, world)) from failure
-    return left
+        failure: Exception = error  # ray is untyped
+        return failure
+    return None
+
+
+def _lacks_room(failure: Exception | None) -> bool:
+    cause = getattr(failure, "controller_failure", None)
+    return type(cause).__name__ == "WorkerGroupStartupTimeoutError"  # no public name
 
 
 def _exchange(relay: Any, monitor: Monitor) -> Left:
@@ -150,21 +204,27 @@ def _reason(error: Exception | None, world: int) -> str:
         if isinstance(getattr(failure, "health_check_failure", None), RayActorError):
             return f"{where} was killed or crashed, or its machine is lost"
         raised = str(failure).strip().rpartition("\n")[2]  # the last line of a traceback
-        if not told and WorkerLostError.__name__ not in raised:
+        kind, _, said = raised.partition(": ")
+        if kind.endswith(WorkerDiedError.__name__):
+            return f"{where} {said}"
+        if not told and not kind.endswith((WorkerLostError.__name__, _EndedBadlyError.__name__)):
             told = f"{where}: {raised}"
     return told or f"its workers ended: {str(error).partition(chr(10))[0]}"
 
 
 def _work(config: dict[str, Any]) -> None:
     """Run the stage, or share its batches, as one of the workers."""
+    if difference := differing(config["versions"], installed_versions()):
+        raise WorkerDiedError(f"has {difference}")
     request, relay = StageRequest.from_json(config["request"]), config["relay"]
-    try:
-        if Group.current().leads:
-            ray.get(relay.leave.remote(_led(request, Line(relay))))
-        else:
-            _followed(request, QuietLine(relay))
-    finally:
-        dist.destroy_process_group()  # who still waits for this worker sees that it left
+    if Group.current().leads:
+        left = _led(request, Line(relay))
+        ray.get(relay.leave.remote(left))
+        if left.outcome is None or left.outcome.status != "ok":
+            raise _EndedBadlyError  # not all see that the group is left: a GPU's wait does not
+    else:
+        _followed(request, QuietLine(relay))
+    dist.destroy_process_group()  # who still waits for this worker sees that it left
 
 
 def _led(request: StageRequest, monitor: Monitor) -> Left:
@@ -177,7 +237,10 @@ def _led(request: StageRequest, monitor: Monitor) -> Left:
 
 
 def _followed(request: StageRequest, monitor: Monitor) -> None:
-    with contextlib.suppress(StageInterruptedError):
-        readable = at_hand(request, monitor)
-        with contextlib.suppress(Exception):  # the first worker hears of it, and says it
-            pretrain(readable, monitor)
+    try:
+        pretrain(at_hand(request, monitor), monitor)
+    except StageInterruptedError:
+        pass  # the first worker is, too, or is gone
+    except Exception:
+        time.sleep(LEADER_S)  # where the first worker hears of it, it says it better
+        raise

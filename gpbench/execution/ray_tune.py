@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
@@ -59,43 +58,34 @@ class RayTune(Executor):
         """
         self._options, self._needs, self._runner = options, needs, runner
         self._cluster = ExitStack()
-        self._coming: Future[Path]
+        self._folder: Path | None = None
 
     def __enter__(self) -> Self:
-        """Join a cluster, or begin to start one here, which goes on while data are prepared.
+        """Join the cluster; one of this machine's own is started when there is something to run.
 
         Raises:
             ConfigError: If the cluster cannot be joined, or has too little or other versions.
         """
-        joins = self._options.address is not None
-        if not joins:
+        if self._options.address is None:
             shares_of(self._options, self._needs, [local_node(self._options, self._needs.cpus)])
-        pool = ThreadPoolExecutor(1)  # in a thread Ray leaves the handler of SIGTERM alone
-        self._coming = pool.submit(
-            self._cluster.enter_context,
-            cluster(self._options, self._needs.cpus, None if self._runner else _load),
-        )
-        pool.shutdown(wait=False)
-        if joins:
-            with ExitStack() as unless_it_can_run:
-                unless_it_can_run.callback(self.__exit__)
-                self._coming.result()
-                self._shares()
-                unless_it_can_run.pop_all()
+            return self
+        with ExitStack() as unless_it_can_run:
+            unless_it_can_run.push(self.__exit__)
+            self._joined()
+            unless_it_can_run.pop_all()
         return self
 
     def __exit__(self, *exc: object) -> None:
-        wait([self._coming])
         self._cluster.close()
 
     def run(self, work: Work) -> None:
         """Run stages until `work` is finished.
 
         Raises:
-            ConfigError: If the cluster has too little, or could not be started.
+            ConfigError: If the cluster has too little.
             StageError: If the cluster was lost.
         """
-        folder, shares = self._coming.result(), self._shares()
+        folder, shares = self._joined()
         desk = Desk(work, shares, self._options.jobs if self._options.address else None)
         try:
             self._tuner(desk, shares, folder).fit()
@@ -104,11 +94,14 @@ class RayTune(Executor):
                 raise desk.failure from None
             raise StageError(f"{error}: the same command continues") from error
 
-    def _shares(self) -> Shares:
+    def _joined(self) -> tuple[Path, Shares]:
+        """Return a folder of this run's own, and what a stage gets, once there is a cluster."""
+        if self._folder is None:
+            self._folder = self._cluster.enter_context(cluster(self._options, self._needs.cpus))
         nodes = alive_nodes()
         if self._options.address is not None:
             check_versions(nodes)
-        return shares_of(self._options, self._needs, nodes)
+        return self._folder, shares_of(self._options, self._needs, nodes)
 
     def _tuner(self, desk: Desk, shares: Shares, folder: Path) -> Any:
         terms = Terms(
@@ -128,16 +121,11 @@ class RayTune(Executor):
             run_config=tune.RunConfig(
                 name=folder.name,
                 storage_path=str(folder / "tune"),
-                verbose=1 if self._options.verbose else 0,
+                verbose=0,  # Tune would print its tables between our results
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 callbacks=[_Listener(desk, distributed=shares.workers > 1)],
             ),
         )
-
-
-def _load() -> None:
-    """Import in a fresh worker what takes seconds, while the driver still prepares the run."""
-    import gpbench.stages.run  # noqa: F401, PLC0415
 
 
 def _placement(shares: Shares) -> Callable[[dict[str, Any]], Any]:

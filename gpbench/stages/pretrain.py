@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from timm.layers import convert_sync_batchnorm
 from torch import nn
@@ -29,6 +31,9 @@ from gpbench.models.backbone import create_classifier, load_backbone, save_backb
 from gpbench.stages.target_images import TargetImages
 
 RoleImages = SourceImages | TargetImages
+
+STATISTICS_S = 600.0
+"""How long a worker waits in a layer that shares batch statistics: one that failed never comes."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ def pretrain(request: StageRequest, monitor: Monitor) -> Pretrained:
     with group.together():
         task, training = _prepared(request, spec, group)
     trainer = Trainer(training, monitor)
+    if group.world > 1:
+        _limit_waits(task)  # after the running average is made: what waits cannot be copied
     history = trainer.run()
     if group.leads:
         net = task.ema if isinstance(task, HasEma) else trainer.exported()
@@ -114,6 +121,15 @@ def _prepared(request: StageRequest, spec: PretrainSpec, group: Group) -> tuple[
         group=group,
     )
     return task, training
+
+
+def _limit_waits(task: nn.Module) -> None:
+    """Let layers that share batch statistics wait for `STATISTICS_S` at most."""
+    layers = [each for each in task.modules() if isinstance(each, nn.SyncBatchNorm)]
+    if layers:
+        waiting = dist.new_group(timeout=timedelta(seconds=STATISTICS_S), backend="nccl")
+        for layer in layers:
+            layer.process_group = waiting
 
 
 def _roles(spec: PretrainSpec) -> tuple[Role, ...]:

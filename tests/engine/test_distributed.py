@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import multiprocessing
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 from gpbench.core.errors import DivergedError, InvalidValueError
 from gpbench.core.recipe import Execution, Optimisation, PretrainRecipe
 from gpbench.core.stage import BACKBONE_FILE, HistoryRow, PretrainSpec, StageRequest
+from gpbench.engine import distributed
 from gpbench.engine.distributed import Group
 from gpbench.engine.loop import Fetched, Trainer
 from gpbench.engine.monitor import Beat, Silent
@@ -31,6 +33,9 @@ from tests.stages.test_pretrain import SPEC
 RECIPE = PretrainRecipe(batch=8, crop_px=32, steps=4, optim=Optimisation(warmup_steps=0))
 WHOLE = dataclasses.replace(SPEC, recipe=RECIPE)
 DROPPING = dataclasses.replace(SPEC, recipe=dataclasses.replace(RECIPE, drop_path=0.3))
+
+PATIENCE_S = 90.0
+"""How long a process waits for another one: none is left when the tests end."""
 
 
 class Workers:
@@ -47,14 +52,17 @@ class Workers:
             self._pool.submit(_member, rank, world, store, function, arguments)
             for rank in range(world)
         ]
-        return [future.result(timeout=120) for future in futures]
+        return [future.result(timeout=2 * PATIENCE_S) for future in futures]
 
 
 def _member(
     rank: int, world: int, store: Path, function: Callable[..., Any], arguments: tuple[Any, ...]
 ) -> Any:
     torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=world)
+    patience = timedelta(seconds=PATIENCE_S)
+    dist.init_process_group(
+        "gloo", init_method=f"file://{store}", rank=rank, world_size=world, timeout=patience
+    )
     try:
         return function(*arguments)
     except Exception as error:  # noqa: BLE001  not every exception survives pickling
@@ -224,6 +232,32 @@ def failing_fetch(folder: Path) -> Any:
     return train(folder, Regression(0.0), bad_rank=1)
 
 
+class Stumbling(Regression):
+    """A task that fails in the second worker after its second step."""
+
+    def after_step(self, step: int) -> None:
+        if step == 1 and not Group.current().leads:
+            raise ArithmeticError(f"after step {step}")
+
+
+def failing_after_step(folder: Path) -> Any:
+    return train(folder, Stumbling(0.0))
+
+
+def no_room_to_average(folder: Path) -> Any:
+    """Train where the second worker once has no room for what it is to send."""
+    flat, failures = distributed._flat, [] if Group.current().leads else [1]
+
+    def full(parameters: Sequence[nn.Parameter]) -> Any:
+        if failures:
+            raise torch.OutOfMemoryError(f"no room for {failures.pop()} vector")
+        return flat(parameters)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(distributed, "_flat", full)
+        return train(folder, Regression(0.0))
+
+
 def other_start(folder: Path) -> Any:
     task = Regression(0.0)
     with torch.no_grad():
@@ -266,6 +300,23 @@ def test_failure_of_one_worker_is_everyones(workers: Workers, tmp_path: Path) ->
 
 
 @pytest.mark.slow
+def test_failure_after_the_gradients_is_everyones(workers: Workers, tmp_path: Path) -> None:
+    first, second = workers.run(2, failing_after_step, tmp_path)
+    assert "WorkerFailedError: worker 2 of 2: ArithmeticError: after step 1" in first
+    assert second.startswith("ArithmeticError: after step 1")
+
+
+@pytest.mark.slow
+def test_memory_for_the_exchange_cuts_the_batches_of_all(workers: Workers, tmp_path: Path) -> None:
+    alone_rows, _, _ = train(folder_of(tmp_path, "alone"), Regression(0.0))
+    for history, width, _ in workers.run(2, no_room_to_average, tmp_path):
+        assert width == 2
+        assert [row.loss for row in history] == pytest.approx(
+            [row.loss for row in alone_rows], rel=1e-5
+        )
+
+
+@pytest.mark.slow
 def test_workers_start_from_the_firsts_weights(workers: Workers, tmp_path: Path) -> None:
     first, second = workers.run(2, other_start, tmp_path)
     for name, weights in first.items():
@@ -277,6 +328,24 @@ def test_loss_that_is_not_finite_in_one_worker_ends_all_at_that_step(
     workers: Workers, tmp_path: Path
 ) -> None:
     assert workers.run(2, diverging, tmp_path) == [3, 3]
+
+
+def test_layers_that_share_statistics_wait_in_a_group_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked, made = dict[str, Any](), object()
+
+    def new_group(**settings: Any) -> object:
+        asked.update(settings)
+        return made
+
+    monkeypatch.setattr(dist, "new_group", new_group)
+    pretrain._limit_waits(nn.BatchNorm2d(2))
+    assert not asked
+    task = nn.Sequential(nn.SyncBatchNorm(2), nn.Conv2d(2, 2, 1), nn.SyncBatchNorm(2))
+    pretrain._limit_waits(task)
+    assert [getattr(each, "process_group", None) for each in task] == [made, None, made]
+    assert asked["timeout"].total_seconds() == pretrain.STATISTICS_S < 3600
 
 
 # --- the group itself ---

@@ -30,11 +30,11 @@ pytestmark = pytest.mark.slow
 
 GRID = (
     *SMALL,
-    *("-s", "scratch,imagenet", "-d", "demo-isaid", "--pretrain-seeds", "3"),
-    *("--set", "pretrain.steps=30", "--set", "finetune.steps=60"),
+    *("-s", "scratch,imagenet", "-d", "demo-isaid", "--pretrain-seeds", "2"),
+    *("--set", "pretrain.steps=30", "--set", "finetune.steps=30"),
     *("--set", "execution.checkpoint_seconds=0"),
 )
-STAGES = 9
+STAGES = 6
 
 
 @dataclass(frozen=True)
