@@ -229,7 +229,10 @@ def _error_of(trial: Trial) -> Exception | None:
     """Return what Ray raised; Tune has written it into the trial's folder, and keeps only that."""
     if trial.pickled_error_file is None:
         return None
-    error: Exception = ray.cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    try:
+        error: Exception = ray.cloudpickle.loads(Path(trial.pickled_error_file).read_bytes())
+    except Exception as unreadable:  # noqa: BLE001  whatever a plugin's exceptions need to be made
+        return unreadable
     return error
 
 
@@ -239,7 +242,7 @@ def _how_it_died(error: Exception | None) -> str:
     for sign, reason in _REASONS.items():
         if sign in text:
             return f"{reason}{_where(text)}"
-    return text.strip().splitlines()[-1]
+    return text.strip().rpartition("\n")[2] or f"its process ended with {type(error).__name__}"
 
 
 _REASONS = {  # what Ray writes -> what it means

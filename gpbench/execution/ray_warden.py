@@ -54,6 +54,8 @@ def watched_folder() -> Iterator[Path]:
             del os.environ[MARK]
         else:
             os.environ[MARK] = before
+        if warden.returncode:  # it was killed
+            clear_away(folder)
 
 
 def clear_away(folder: Path) -> None:

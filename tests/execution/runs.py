@@ -33,7 +33,7 @@ Where all that watches over Ray's agents is killed too, they give up after a min
 SMALL = ("-b", "test_convnext3", "--recipe", "demo", "-y")
 """What every run here shares: a backbone of seconds."""
 
-Role = Literal["driver", "worker", "raylet", "gcs_server", "agent", "other"]
+Role = Literal["driver", "worker", "raylet", "gcs_server", "agent", "warden", "other"]
 
 
 @dataclass(frozen=True)
@@ -230,4 +230,6 @@ def _role(pid: int) -> Role:
         return "gcs_server"
     if b"ray::" in command:
         return "agent" if b"Agent" in command else "worker"
+    if b"ray_warden" in command:
+        return "warden"
     return "worker" if b"spawn_main" in command else "other"
