@@ -23,66 +23,57 @@ LONGEST = 40
 
 PATIENCE_S = 10.0
 
-MARK = "GPBENCH_RAY_FOLDER"
-"""Variable in the environment of all processes that a run's Ray consists of."""
-
 
 @contextmanager
 def watched_folder() -> Iterator[Path]:
     """Make a temporary folder; at the end of this process at the latest, what is in it ends too.
 
-    That is the folder itself and every process that was started with `MARK` naming it.
+    That is the folder itself and every other process that has a file in it open.
     """
     parent = tempfile.gettempdir()
     if len(os.fsencode(parent)) > LONGEST:
         parent = "/tmp"  # noqa: S108  mkdtemp makes a fresh folder that only its owner may enter
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     warden = subprocess.Popen(  # noqa: S603  this interpreter and this file
-        [sys.executable, "-I", "-S", __file__, str(folder)],
+        [sys.executable, "-I", "-S", __file__, str(folder), str(os.getpid())],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,  # Ctrl-C and a closed terminal are not meant for it
     )
-    before = os.environ.get(MARK)
-    os.environ[MARK] = str(folder)
     try:
         with warden:  # closes its standard input and waits for it
             yield folder
     finally:
-        if before is None:
-            del os.environ[MARK]
-        else:
-            os.environ[MARK] = before
         if warden.returncode:  # it was killed
-            clear_away(folder)
+            clear_away(folder, {os.getpid()})
 
 
-def clear_away(folder: Path) -> None:
-    """End every process that is marked with the folder, and remove it."""
+def clear_away(folder: Path, spared: set[int]) -> None:
+    """End every process but these that has a file of the folder open, and remove the folder."""
     until = time.monotonic() + PATIENCE_S
-    while (pids := _marked(folder)) and time.monotonic() < until:
+    while (pids := _holders(folder) - spared) and time.monotonic() < until:
         for pid in pids:
             try:
                 os.kill(pid, signal.SIGKILL)
             except OSError:
-                continue  # it ended by itself
+                continue  # it ended by itself, or is another user's
         time.sleep(0.05)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _marked(folder: Path) -> set[int]:
-    mark = f"{MARK}={folder}".encode()
-    marked = set()
-    for environment in Path("/proc").glob("[0-9]*/environ"):
+def _holders(folder: Path) -> set[int]:
+    """Return the processes that have a file of the folder open."""
+    holders = set()
+    for descriptors in Path("/proc").glob("[0-9]*/fd"):
         try:
-            if mark in environment.read_bytes().split(b"\0"):
-                marked.add(int(environment.parent.name))
+            if any(folder in each.readlink().parents for each in descriptors.iterdir()):
+                holders.add(int(descriptors.parent.name))
         except OSError:
             continue  # it ended meanwhile, or is another user's
-    return marked
+    return holders
 
 
 if __name__ == "__main__":
     sys.stdin.read()  # until the run closes it, or is gone
-    clear_away(Path(sys.argv[1]))
+    clear_away(Path(sys.argv[1]), {os.getpid(), int(sys.argv[2])})
