@@ -123,7 +123,7 @@ def _started(options: ClusterOptions, cpus: int) -> Iterator[Path]:
     import ray  # noqa: PLC0415
 
     here = local_node(options, cpus)
-    with _environment(), _heard(verbose=options.verbose), watched_folder() as folder:
+    with _environment(""), _heard(verbose=options.verbose), watched_folder() as folder:
         try:
             with _own_signals():
                 ray.init(
@@ -144,7 +144,7 @@ def _joined(address: str, *, verbose: bool) -> Iterator[Path]:
     import ray  # noqa: PLC0415
 
     _check_reachable(address)
-    with _environment(), _heard(verbose=verbose), watched_folder() as folder:
+    with _environment(address), _heard(verbose=verbose), watched_folder() as folder:
         try:
             _connect(address, verbose=verbose)
             try:
@@ -188,10 +188,12 @@ def _own_signals() -> Iterator[None]:
 
 
 @contextmanager
-def _environment() -> Iterator[None]:
+def _environment(address: str) -> Iterator[None]:
     """Set what Ray reads from the environment, here and in its processes."""
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update(_ENVIRONMENT)
+    # parts of Ray look there first, whatever `ray.init` was told
+    wanted = _ENVIRONMENT if address == "auto" else {**_ENVIRONMENT, "RAY_ADDRESS": address}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:

@@ -250,6 +250,7 @@ _REASONS = {  # what Ray writes -> what it means
     "NODE_OUT_OF_MEMORY": "Ray ended its process as the machine ran out of memory",
     "running low on memory": "Ray ended its process as the machine ran out of memory",
     "its node has died": "its machine was lost",
+    "its owner has died": "the run lost its Ray",
     "worker process has died": "its process crashed or was killed, perhaps for lack of memory",
 }
 
