@@ -21,7 +21,7 @@ GRID = (
     *("--set", "execution.checkpoint_seconds=0"),
 )
 STAGES = 64
-KILLS = 6
+KILLS = 4
 RAY = ("--executor", "ray", "--max-retries", str(KILLS))
 """However often one stage is hit, it has not failed."""
 EVERY_S = (0.5, 5.0)
