@@ -58,7 +58,7 @@ def test_full_disk_while_it_runs_is_the_nodes_failure(
     def fill(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(run, "pretrained", fill)
+    monkeypatch.setattr(run, "pretrain", fill)
     asked = request(tmp_path, PRETRAIN)
     outcome = run_stage(asked, Silent())
     assert outcome.status == "preempted"
@@ -74,7 +74,7 @@ def test_disk_too_full_for_the_outcome_is_a_sentence(
         (Path(asked.folder) / "outcome.json.partial").mkdir()  # no file can be written there
         raise ValueError("the stage itself")
 
-    monkeypatch.setattr(run, "pretrained", fill)
+    monkeypatch.setattr(run, "pretrain", fill)
     asked = request(tmp_path, PRETRAIN)
     with pytest.raises(OutOfReachError, match=f"{asked.folder} cannot be written on node"):
         run_stage(asked, Silent())
