@@ -28,7 +28,6 @@ from gpbench.execution.ray_cluster import (
     local_node,
 )
 from gpbench.execution.ray_desk import Desk
-from gpbench.execution.ray_orphans import remove_orphans
 from gpbench.execution.ray_shares import Shares, shares_of
 from gpbench.execution.ray_worker import (
     BEAT,
@@ -207,7 +206,7 @@ class _Listener(_NotKept, tune.Callback):  # type: ignore[misc]  # ray is untype
     def on_step_end(self, **_: Any) -> None:
         check_running()
         if self._desk.tick() and self._distributed:
-            remove_orphans()  # room that workers held whose stage was killed
+            _give_back_room()
         self._pass_on()
 
     def _pass_on(self) -> None:
@@ -223,6 +222,13 @@ class _Listener(_NotKept, tune.Callback):  # type: ignore[misc]  # ray is untype
     def _over(self, trial: Trial) -> None:
         self._running.pop(trial.trial_id, None)
         self._told.discard(trial.trial_id)
+
+
+def _give_back_room() -> None:
+    """Give back what workers of a distributed pre-training held whose stage was killed."""
+    from gpbench.execution.ray_orphans import remove_orphans  # noqa: PLC0415  Ray's private parts
+
+    remove_orphans()
 
 
 def _error_of(trial: Trial) -> Exception | None:

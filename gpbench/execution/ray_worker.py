@@ -14,7 +14,7 @@ from typing import Any
 from ray import tune
 
 from gpbench.core.errors import GpbenchError, StageInterruptedError
-from gpbench.core.stage import Outcome, StageRequest
+from gpbench.core.stage import CONCLUSIVE, Outcome, StageRequest
 from gpbench.engine.monitor import Beat, Monitor
 from gpbench.execution.executor import Ended, Runner
 from gpbench.execution.ray_cluster import differing, installed_versions
@@ -151,7 +151,7 @@ def _ended(attempt: _Attempt) -> str | None:
         said = str(error) if isinstance(error, GpbenchError) else f"{type(error).__name__}: {error}"
         raise ProcessSpentError(None, said)
     sha256 = Ended.well(outcome).sha256
-    if outcome.status not in ("ok", "diverged"):
+    if outcome.status not in CONCLUSIVE:
         raise ProcessSpentError(sha256, "")
     return sha256
 
