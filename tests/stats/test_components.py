@@ -47,19 +47,20 @@ def test_without_noise_of_fine_tuning_the_interval_of_pre_training_is_exact() ->
 
 
 @pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
-def test_interval_leaves_0_where_the_f_test_finds_that_units_differ(alpha: float) -> None:
-    # MS within 1 with df 4; means that vary by s2 give MS between 2 s2 with df 3
-    critical = float(stats.f.ppf(1 - alpha / 2, 3, 4))
-
-    def low(ratio: float) -> float:
+def test_ends_leave_0_where_the_f_test_finds_that_units_differ(alpha: float) -> None:
+    def pre(ratio: float) -> Sd:
+        """Return it from a mean square within of 1 with 4 degrees, and one between with 3."""
         distance = (ratio / 2 * 3 / 4) ** 0.5
         means = (-distance, -distance, distance, distance)
         found = spread([(m - 0.5**0.5, m + 0.5**0.5) for m in means], alpha).pre
         assert found is not None
-        return found.lo
+        return found
 
-    assert low(critical * 0.9999) == 0
-    assert low(critical * 1.0001) > 0
+    low, high = stats.f.ppf([alpha / 2, 1 - alpha / 2], 3, 4).tolist()
+    assert pre(high * 0.9999).lo == 0
+    assert pre(high * 1.0001).lo > 0
+    assert pre(low * 0.9999).hi == 0
+    assert pre(low * 1.0001).hi > 0
 
 
 def test_less_spread_between_units_than_within_is_none_of_pre_training() -> None:
