@@ -78,6 +78,15 @@ class Node:
     gpus: float
 
 
+class OtherVersionsError(ConfigError):
+    """A machine has other versions than the driver: its stages might give other numbers."""
+
+    @classmethod
+    def of(cls, problems: Sequence[str]) -> ConfigError:
+        """Return the error that names each machine with what it has."""
+        return cls.collected("the Ray cluster needs this machine's versions", problems)
+
+
 def require_ray() -> None:
     """Check that Ray Tune is installed.
 
@@ -93,36 +102,38 @@ def require_ray() -> None:
         ) from None
 
 
-def cluster(options: ClusterOptions, cpus: int) -> AbstractContextManager[Path]:
+def cluster(options: ClusterOptions, needs: Needs) -> AbstractContextManager[Path]:
     """Be connected to a cluster, and leave nothing of it behind.
 
     Yields a temporary folder for what Tune writes.
 
     Args:
         options: Which cluster.
-        cpus: Processors of a stage.
+        needs: What its stages ask for.
 
     Raises:
         ConfigError: If the cluster cannot be joined.
     """
     if options.address is None:
-        return _started(options, cpus)
+        return _started(options, needs)
     return _joined(options.address, verbose=options.verbose)
 
 
-def local_node(options: ClusterOptions, cpus: int) -> Node:
+def local_node(options: ClusterOptions, needs: Needs) -> Node:
     """Return this machine as the cluster that is started for a run: with the GPUs torch can use."""
     import torch  # noqa: PLC0415
 
-    processors = len(os.sched_getaffinity(0)) if options.jobs is None else options.jobs * cpus
+    processors = len(os.sched_getaffinity(0))
+    if options.jobs is not None:
+        processors = max(options.jobs, needs.pretrain_workers) * needs.cpus
     return Node("", socket.gethostname(), processors, torch.cuda.device_count())
 
 
 @contextmanager
-def _started(options: ClusterOptions, cpus: int) -> Iterator[Path]:
+def _started(options: ClusterOptions, needs: Needs) -> Iterator[Path]:
     import ray  # noqa: PLC0415
 
-    here = local_node(options, cpus)
+    here = local_node(options, needs)
     with _environment(""), _heard(verbose=options.verbose), watched_folder() as folder:
         try:
             with _own_signals():
@@ -314,7 +325,21 @@ def check_versions(nodes: Sequence[Node]) -> None:
         if (difference := differing(here, there))
     ]
     if problems:
-        raise ConfigError.collected("the Ray cluster needs this machine's versions", problems)
+        raise OtherVersionsError.of(problems)
+
+
+def check_here(wanted: Mapping[str, str]) -> None:
+    """Check in a worker that its machine, which may have joined late, has the driver's versions.
+
+    Raises:
+        OtherVersionsError: If it has others.
+    """
+    import ray  # noqa: PLC0415
+
+    if difference := differing(wanted, installed_versions()):
+        name = f"{socket.gethostname()} ({ray.util.get_node_ip_address()})"
+        problem = f"{name}, which joined it during the run, has {difference}"
+        raise OtherVersionsError.of([problem])
 
 
 def on_each(

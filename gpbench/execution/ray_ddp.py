@@ -20,7 +20,11 @@ from gpbench.core.errors import StageError, StageInterruptedError
 from gpbench.core.stage import Outcome, StageRequest
 from gpbench.engine.distributed import Group, WorkerLostError
 from gpbench.engine.monitor import Monitor
-from gpbench.execution.ray_cluster import differing, installed_versions
+from gpbench.execution.ray_cluster import (
+    OtherVersionsError,
+    check_here,
+    installed_versions,
+)
 from gpbench.execution.ray_relay import ASK_S, Left, Line, QuietLine, Relay
 from gpbench.stages.inputs import at_hand
 from gpbench.stages.pretrain import pretrain
@@ -78,6 +82,7 @@ def run_distributed(
     Raises:
         StageInterruptedError: If the stage was told to stop; it left a checkpoint and no outcome.
         WorkerDiedError: If a worker is gone; the last checkpoint is there.
+        OtherVersionsError: If a worker's machine has other versions than this one.
     """
     if not use_gpu:  # a worker may see GPUs that others hold
         request = replace(request, execution=replace(request.execution, device="cpu"))
@@ -168,6 +173,7 @@ def _accompanied(training: Future[Any], relay: Any, monitor: Monitor, world: int
         return left
     if _lacks_room(failure):
         return None
+    _check_versions(failure)
     raise WorkerDiedError(_reason(failure, world)) from failure
 
 
@@ -196,6 +202,20 @@ def _exchange(relay: Any, monitor: Monitor) -> Left:
     return result
 
 
+def _check_versions(error: Exception | None) -> None:
+    """Raise again what a worker said whose machine has other versions."""
+    for failure in getattr(error, "worker_failures", {}).values():
+        kind, said = _raised(failure)
+        if kind.endswith(OtherVersionsError.__name__):
+            raise OtherVersionsError(said) from error
+
+
+def _raised(failure: Exception) -> tuple[str, str]:
+    """Return the name and the words of what a worker raised: the last line of a traceback."""
+    kind, _, said = str(failure).strip().rpartition("\n")[2].partition(": ")
+    return kind, said
+
+
 def _reason(error: Exception | None, world: int) -> str:
     """Return in words which worker is gone, and why."""
     told = ""
@@ -203,19 +223,15 @@ def _reason(error: Exception | None, world: int) -> str:
         where = f"worker {rank + 1} of {world}"
         if isinstance(getattr(failure, "health_check_failure", None), RayActorError):
             return f"{where} was killed or crashed, or its machine is lost"
-        raised = str(failure).strip().rpartition("\n")[2]  # the last line of a traceback
-        kind, _, said = raised.partition(": ")
-        if kind.endswith(WorkerDiedError.__name__):
-            return f"{where} {said}"
+        kind, said = _raised(failure)
         if not told and not kind.endswith((WorkerLostError.__name__, _EndedBadlyError.__name__)):
-            told = f"{where}: {raised}"
+            told = f"{where}: {kind}: {said}" if said else f"{where}: {kind}"
     return told or f"its workers ended: {str(error).partition(chr(10))[0]}"
 
 
 def _work(config: dict[str, Any]) -> None:
     """Run the stage, or share its batches, as one of the workers."""
-    if difference := differing(config["versions"], installed_versions()):
-        raise WorkerDiedError(f"has {difference}")
+    check_here(config["versions"])
     request, relay = StageRequest.from_json(config["request"]), config["relay"]
     if Group.current().leads:
         left = _led(request, Line(relay))

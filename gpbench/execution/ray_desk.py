@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Never
 
+from gpbench.core.errors import ConfigError
 from gpbench.core.stage import Kind, StageRequest
 from gpbench.engine.monitor import Beat
 from gpbench.execution.executor import KINDS, Died, Ended, Event, Progressed, Started, Work
@@ -82,6 +84,27 @@ class Desk:
 
     def died(self, trial: str, reason: str) -> None:
         self._tell(Died(self._over(trial).key, reason))
+
+    def refused(self, error: ConfigError) -> Never:
+        """End the run, whose stages are left to do: the cluster is not as it must be.
+
+        Raises:
+            ConfigError: The error given.
+        """
+        self.failure = error
+        raise error
+
+    def dropped(self) -> bool:
+        """Give back what waits for room if the run is to stop and nothing runs; return whether so.
+
+        The room may be others', who keep it for days.
+        """
+        if not self._work.stop_wanted or any(each.begun for each in self._handed.values()):
+            return False
+        self._release_kept()
+        for trial in list(self._handed):
+            self.ended(trial, None)
+        return True
 
     def tick(self) -> bool:
         """Keep the driver's claims alive, and note what hangs; return whether it was time to."""

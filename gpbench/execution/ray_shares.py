@@ -61,21 +61,28 @@ def shares_of(options: ClusterOptions, needs: Needs, nodes: Sequence[Node]) -> S
         raise InvalidValueError(
             "recipe.cpu_threads", needs.cpus, f"no machine has more than {cpus:g} processors{mend}"
         )
-    if not any(node.cpus >= needs.cpus and node.gpus >= gpus for node in nodes):
+    with_gpus = [node for node in nodes if node.gpus >= gpus]
+    if not with_gpus:
         most = max(node.gpus for node in nodes)
         raise InvalidValueError(
-            "--gpus-per-stage",
-            gpus,
-            f"no machine with {needs.cpus} processors has so many GPUs; "
-            f"the most on one is {most:g}",
+            "--gpus-per-stage", gpus, f"no machine has so many GPUs; the most on one is {most:g}"
+        )
+    cpus = max(node.cpus for node in with_gpus)
+    if needs.cpus > cpus:
+        raise InvalidValueError(
+            "recipe.cpu_threads",
+            needs.cpus,
+            f"no machine with {gpus:g} GPUs has more than {cpus:g} processors; "
+            "--gpus-per-stage 0 runs the stages without",
         )
     slots = sum(_slots(node, needs.cpus, with_gpu=gpus > 0) for node in nodes)
     if needs.pretrain_workers > max(1, slots):
         each = f"{needs.cpus} processors" + (" and a GPU" if gpus else "")
+        mend = "" if gpus or options.address else "; --jobs 1 runs them all the same"
         raise InvalidValueError(
             "execution.pretrain_workers",
             needs.pretrain_workers,
-            f"a worker has {each}, and the cluster can hold {slots}",
+            f"a worker has {each}, and the cluster can hold {slots}{mend}",
         )
     return Shares(needs.cpus, gpus, needs.pretrain_workers, slots)
 

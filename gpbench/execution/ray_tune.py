@@ -12,6 +12,7 @@ import ray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
+from ray.tune.stopper import Stopper
 
 from gpbench.core.errors import StageError
 from gpbench.engine.monitor import Beat
@@ -20,6 +21,7 @@ from gpbench.execution.ray_cluster import (
     ClusterLostError,
     ClusterOptions,
     Needs,
+    OtherVersionsError,
     alive_nodes,
     check_running,
     check_versions,
@@ -66,7 +68,7 @@ class RayTune(Executor):
             ConfigError: If the cluster cannot be joined, or has too little or other versions.
         """
         if self._options.address is None:
-            shares_of(self._options, self._needs, [local_node(self._options, self._needs.cpus)])
+            shares_of(self._options, self._needs, [local_node(self._options, self._needs)])
             return self
         with ExitStack() as unless_it_can_run:
             unless_it_can_run.push(self.__exit__)
@@ -81,11 +83,11 @@ class RayTune(Executor):
         """Run stages until `work` is finished.
 
         Raises:
-            ConfigError: If the cluster has too little.
+            ConfigError: If the cluster has too little, or a machine joined that has other versions.
             StageError: If the cluster was lost.
         """
         folder, shares = self._joined()
-        desk = Desk(work, shares, self._options.jobs if self._options.address else None)
+        desk = Desk(work, shares, self._limit())
         try:
             self._tuner(desk, shares, folder).fit()
         except (Exception, ClusterLostError) as error:
@@ -93,10 +95,17 @@ class RayTune(Executor):
                 raise desk.failure from None
             raise StageError(f"{error}: the same command continues") from error
 
+    def _limit(self) -> int | None:
+        """Return how many stages may run at once; None: as many as find room."""
+        jobs = self._options.jobs
+        if jobs is None or self._options.address is not None:
+            return jobs
+        return jobs if jobs < self._needs.pretrain_workers else None  # else there is no more room
+
     def _joined(self) -> tuple[Path, Shares]:
         """Return a folder of this run's own, and what a stage gets, once there is a cluster."""
         if self._folder is None:
-            self._folder = self._cluster.enter_context(cluster(self._options, self._needs.cpus))
+            self._folder = self._cluster.enter_context(cluster(self._options, self._needs))
         nodes = alive_nodes()
         if self._options.address is not None:
             check_versions(nodes)
@@ -120,6 +129,7 @@ class RayTune(Executor):
             run_config=tune.RunConfig(
                 name=folder.name,
                 storage_path=str(folder / "tune"),
+                stop=_Stop(desk),
                 verbose=0,  # Tune would print its tables between our results
                 checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
                 callbacks=[_Listener(desk, distributed=shares.workers > 1)],
@@ -170,6 +180,19 @@ class _Stages(_NotKept, Searcher):  # type: ignore[misc]  # ray is untyped
         """Do nothing: as in `save`."""
 
 
+class _Stop(_NotKept, Stopper):  # type: ignore[misc]  # ray is untyped
+    """Ends Tune's loop when the run is to stop and all that it has waits for room."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:  # noqa: ARG002  Tune's
+        return False
+
+    def stop_all(self) -> bool:
+        return self._desk.dropped()
+
+
 class _Listener(_NotKept, tune.Callback):  # type: ignore[misc]  # ray is untyped
     """Tells the desk what Tune says of its trials, and the workers what the driver wants."""
 
@@ -196,7 +219,9 @@ class _Listener(_NotKept, tune.Callback):  # type: ignore[misc]  # ray is untype
         self._over(trial)
         error = _error_of(trial)
         cause = getattr(error, "cause", None)
-        if isinstance(cause, ProcessSpentError) and cause.sha256 is not None:
+        if isinstance(cause, OtherVersionsError):
+            self._desk.refused(cause)
+        elif isinstance(cause, ProcessSpentError) and cause.sha256 is not None:
             self._desk.ended(trial.trial_id, cause.sha256)
         elif isinstance(cause, ProcessSpentError):
             self._desk.died(trial.trial_id, cause.reason)

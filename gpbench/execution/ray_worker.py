@@ -17,7 +17,7 @@ from gpbench.core.errors import GpbenchError, StageInterruptedError
 from gpbench.core.stage import CONCLUSIVE, Outcome, StageRequest
 from gpbench.engine.monitor import Beat, Monitor
 from gpbench.execution.executor import Ended, Runner
-from gpbench.execution.ray_cluster import differing, installed_versions
+from gpbench.execution.ray_cluster import OtherVersionsError, check_here
 
 REQUEST, KIND, DONE, BEAT, ENDED = "request", "kind", "done", "beat", "ended"
 """Fields of a trial's configuration and of what is reported of it."""
@@ -86,7 +86,6 @@ class StageWorker(tune.Trainable):  # type: ignore[misc]  # ray is untyped
 
     def setup(self, config: dict[str, Any], terms: Terms) -> None:
         self._terms = terms
-        self._difference = differing(terms.versions, installed_versions())
         self._attempts: queue.SimpleQueue[_Attempt] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()
         self.reset_config(config)
@@ -106,8 +105,7 @@ class StageWorker(tune.Trainable):  # type: ignore[misc]  # ray is untyped
     def step(self) -> dict[str, Any]:
         attempt = self._attempt
         if not attempt.begun:
-            if self._difference:
-                raise ProcessSpentError(None, f"its worker has {self._difference}")
+            check_here(self._terms.versions)
             if attempt.stop_wanted():
                 return {DONE: True, ENDED: None}
             attempt.begun = True
@@ -147,6 +145,8 @@ def _ended(attempt: _Attempt) -> str | None:
     error, outcome = attempt.error, attempt.outcome
     if isinstance(error, StageInterruptedError):
         return None
+    if isinstance(error, OtherVersionsError):  # the machine of one of its own workers
+        raise error
     if outcome is None:
         said = str(error) if isinstance(error, GpbenchError) else f"{type(error).__name__}: {error}"
         raise ProcessSpentError(None, said)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+import ray
 from ray.cluster_utils import Cluster
 
 from gpbench.core.errors import ConfigError, InvalidValueError, MissingExtraError
 from gpbench.execution import ray_cluster
-from gpbench.execution.executor import Died, Ended, Event, Progressed
+from gpbench.execution.executor import Died, Ended, Event, Progressed, Started
 from gpbench.execution.ray_cluster import ClusterOptions, Needs, differing, require_ray
 from gpbench.execution.ray_tune import RayTune
 from tests.execution.ray_stages import FakeWork, Stage, act, pids
@@ -85,9 +88,12 @@ def other_torch(tmp_path: Path) -> str:
     return os.pathsep.join([str(tmp_path), str(Path.cwd())])
 
 
+def joining(cluster: Cluster) -> ClusterOptions:
+    return ClusterOptions(f"127.0.0.1:{cluster.address.rpartition(':')[2]}")  # no network
+
+
 def joined(cluster: Cluster, cpus: int = 1, jobs: int | None = None) -> RayTune:
-    address = f"127.0.0.1:{cluster.address.rpartition(':')[2]}"  # tests use no network
-    return RayTune(ClusterOptions(address, jobs=jobs), Needs(cpus, "cpu"), runner=act)
+    return RayTune(replace(joining(cluster), jobs=jobs), Needs(cpus, "cpu"), runner=act)
 
 
 def trial_folders(cluster: Cluster) -> list[Path]:
@@ -134,15 +140,69 @@ def test_a_node_that_joined_too_late_to_be_asked_runs_nothing(
 ) -> None:
     monkeypatch.setattr("gpbench.execution.ray_tune.check_versions", lambda _nodes: None)
     node = head.add_node(num_cpus=2, env_vars={"PYTHONPATH": other_torch})
-    work = FakeWork([Stage("a")], tmp_path, retries=0)
+    work = FakeWork([Stage("a")], tmp_path)
+    named = (
+        rf"{re.escape(socket.gethostname())} \(\S+\), which joined it during the run, has torch 0"
+    )
     try:
-        with joined(head, cpus=2) as ray_tune:
+        with pytest.raises(ConfigError, match=named), joined(head, cpus=2) as ray_tune:
             ray_tune.run(work)
     finally:
         head.remove_node(node)
-    (reason,) = work.reasons("a")
-    assert reason.startswith("its worker has torch 0.0.1 instead of ")
+    assert work.said(Died, Ended) == []  # it has not failed
     assert pids(work, "a") == []
+
+
+class StopsOnceItWaits(FakeWork):
+    """Work that is to stop as soon as a stage was handed out."""
+
+    def tick(self) -> list[str]:
+        self.stop_wanted = "running" in self.state.values()
+        return super().tick()
+
+
+def held(**resources: float) -> Any:
+    """Return an actor that holds a part of the cluster, as another user does."""
+
+    class Holder:
+        def is_there(self) -> bool:
+            return True
+
+    holder: Any = ray.remote(**resources)(Holder).remote()
+    assert ray.get(holder.is_there.remote(), timeout=60)
+    return holder
+
+
+@pytest.mark.slow
+def test_a_stop_does_not_wait_for_room_that_is_another_s(head: Cluster, tmp_path: Path) -> None:
+    work = StopsOnceItWaits([Stage(f"s{i}") for i in range(5)], tmp_path)
+    with joined(head) as ray_tune:
+        other = held(num_cpus=1)
+        ray_tune.run(work)
+        del other
+    assert work.said(Started) == []
+    assert set(work.state.values()) == {"stopped", "waiting"}
+    assert trial_folders(head) == []
+
+
+@pytest.mark.slow
+def test_a_small_stage_runs_while_a_larger_one_waits_for_room(
+    head: Cluster, tmp_path: Path
+) -> None:
+    """Tune asks for one waiting trial at a time unless it is told otherwise."""
+    node = head.add_node(num_cpus=4, num_gpus=4)  # so it says; no stage here uses one
+    work = FakeWork([Stage("large"), Stage("small", kind="pretrain")], tmp_path)
+    options = replace(joining(head), gpus_per_stage=2)
+    try:
+        with RayTune(options, Needs(1, pretrain_workers=2), runner=act) as ray_tune:
+            others = [held(num_gpus=3)]
+            work.on_event = lambda name, event: (
+                others.clear() if (name, type(event)) == ("small", Ended) else None
+            )
+            ray_tune.run(work)
+    finally:
+        head.remove_node(node)
+    assert work.said(Ended) == ["small", "large"]
 
 
 @pytest.mark.slow

@@ -39,9 +39,9 @@ TOKEN = 1
 @pytest.fixture(scope="module")
 def ray() -> Iterator[Any]:
     """Return ray with a cluster of two processors."""
-    from gpbench.execution.ray_cluster import ClusterOptions, cluster
+    from gpbench.execution.ray_cluster import ClusterOptions, Needs, cluster
 
-    with cluster(ClusterOptions(jobs=2), 1):
+    with cluster(ClusterOptions(jobs=2), Needs(1)):
         import ray
 
         yield ray
@@ -332,19 +332,21 @@ def test_worker_with_other_versions_is_refused(tmp_path: Path) -> None:
     from ray.train import WorkerGroupError
 
     from gpbench.execution import ray_ddp
-    from gpbench.execution.ray_cluster import installed_versions
+    from gpbench.execution.ray_cluster import OtherVersionsError, installed_versions
 
     asked = request(tmp_path, pretrain_workers=2)
     config = ray_ddp._trainer(asked, None, str(tmp_path), {"CPU": 1}, use_gpu=False)
     told = config.train_loop_config
     assert told["versions"] == installed_versions()
     told["versions"]["torch"] = "0.1"
-    with pytest.raises(ray_ddp.WorkerDiedError) as caught:
+    with pytest.raises(OtherVersionsError) as caught:
         ray_ddp._work(told)
     raised = "".join(traceback.format_exception(caught.value))
-    failure = WorkerGroupError("", {0: RuntimeError("lost"), 1: RuntimeError(raised)})
-    reason = ray_ddp._reason(failure, 2)
-    assert reason == f"worker 2 of 2 has torch {version('torch')} instead of 0.1"
+    failed = Future(WorkerGroupError("", {0: RuntimeError("lost"), 1: RuntimeError(raised)}))
+    with pytest.raises(OtherVersionsError) as refused:
+        ray_ddp._accompanied(failed, Gone(), Silent(), 2)
+    assert str(refused.value) == str(caught.value)
+    assert str(refused.value).endswith(f"has torch {version('torch')} instead of 0.1")
 
 
 def test_failure_of_another_worker_is_the_firsts_to_tell_for_a_while(

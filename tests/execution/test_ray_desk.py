@@ -10,7 +10,7 @@ import pytest
 
 from gpbench.core.errors import InvalidValueError
 from gpbench.execution.executor import Died, Ended, Started
-from gpbench.execution.ray_cluster import ClusterOptions, Needs, Node
+from gpbench.execution.ray_cluster import ClusterOptions, Needs, Node, local_node
 from gpbench.execution.ray_desk import AHEAD, Desk
 from gpbench.execution.ray_shares import Shares, shares_of
 from tests.execution.ray_stages import FakeWork, Stage
@@ -136,6 +136,40 @@ def test_what_the_driver_raises_is_kept(tmp_path: Path) -> None:
     assert isinstance(desk.failure, OSError)
 
 
+def test_what_waits_for_room_is_given_back_at_a_stop_once_nothing_runs(tmp_path: Path) -> None:
+    desk, work = desk_of([Stage("a"), Stage("b"), Stage("big", kind="pretrain")], PAIRS, tmp_path)
+    runs, waits = trials(desk, 2)
+    desk.started(runs)
+    assert not desk.dropped()
+    work.stop_wanted = True
+    assert not desk.dropped()  # what runs writes its checkpoint first
+    desk.ended(runs, None)
+    assert desk.dropped()
+    assert work.state == {"a": "stopped", "b": "stopped", "big": "waiting"}
+    assert desk.finished
+    with pytest.raises(KeyError):
+        desk.ended(waits, None)
+
+
+def test_a_pretraining_that_is_kept_is_given_back_too(tmp_path: Path) -> None:
+    whole = Shares(cpus=1, gpus=0, workers=4, slots=4)
+    desk, work = desk_of([Stage("a"), Stage("big", kind="pretrain")], whole, tmp_path)
+    assert len(trials(desk, 3)) == 1
+    work.stop_wanted = True
+    assert desk.dropped()
+    assert work.state == {"a": "stopped", "big": "stopped"}
+
+
+@pytest.mark.parametrize(("jobs", "workers", "cpus"), [(3, 1, 6), (1, 4, 8), (4, 4, 8)])
+def test_the_cluster_of_a_run_has_room_for_its_jobs_and_its_workers(
+    jobs: int, workers: int, cpus: int
+) -> None:
+    options, needs = ClusterOptions(jobs=jobs), Needs(2, "cpu", workers)
+    here = local_node(options, needs)
+    assert here.cpus == cpus
+    assert shares_of(options, needs, [here]).slots == max(jobs, workers)
+
+
 @pytest.mark.parametrize(
     ("options", "needs", "cluster", "said"),
     [
@@ -159,8 +193,17 @@ def test_what_the_driver_raises_is_kept(tmp_path: Path) -> None:
             Needs(2),
             nodes((4, 1), (4, 1)),
             (
-                "--gpus-per-stage = 2 is not allowed: no machine with 2 processors has so many "
-                "GPUs; the most on one is 1"
+                "--gpus-per-stage = 2 is not allowed: no machine has so many GPUs; the most on one "
+                "is 1"
+            ),
+        ),
+        (
+            ClusterOptions("auto"),
+            Needs(4),
+            nodes((8, 0), (2, 1)),
+            (
+                "recipe.cpu_threads = 4 is not allowed: no machine with 1 GPUs has more than 2 "
+                "processors; --gpus-per-stage 0 runs the stages without"
             ),
         ),
         (
@@ -173,12 +216,21 @@ def test_what_the_driver_raises_is_kept(tmp_path: Path) -> None:
             ),
         ),
         (
-            ClusterOptions(),
+            ClusterOptions("auto"),
             Needs(2, "cpu", pretrain_workers=4),
             nodes((3, 8), (3, 8)),
             (
                 "execution.pretrain_workers = 4 is not allowed: a worker has 2 processors, and the "
                 "cluster can hold 2"
+            ),
+        ),
+        (
+            ClusterOptions(),
+            Needs(2, "cpu", pretrain_workers=4),
+            nodes((5, 0)),
+            (
+                "execution.pretrain_workers = 4 is not allowed: a worker has 2 processors, and the "
+                "cluster can hold 2; --jobs 1 runs them all the same"
             ),
         ),
         (

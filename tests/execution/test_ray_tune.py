@@ -203,6 +203,16 @@ def test_a_distributed_pretraining_and_single_stages_share_the_processors(tmp_pa
     assert work.said(Died) == []
 
 
+def test_more_workers_than_jobs_find_room_and_no_more_stages_run_at_once(tmp_path: Path) -> None:
+    stages = [Stage("both", "workers 2 0.5", kind="pretrain"), *(Stage(f"s{i}") for i in range(4))]
+    work = FakeWork(stages, tmp_path)
+    with executor(jobs=1, workers=2) as ray_tune:
+        ray_tune.run(work)
+    assert set(work.state.values()) == {"done"}
+    told = [type(event) for _, event in work.events if not isinstance(event, Progressed)]
+    assert told == [Started, Ended] * len(stages)
+
+
 def test_what_the_driver_raises_ends_the_run(tmp_path: Path) -> None:
     work = FakeWork([Stage("a")], tmp_path)
 
