@@ -21,7 +21,7 @@ from gpbench.core.stage import (
     StageSpec,
     State,
 )
-from gpbench.store import claims, progress, recording
+from gpbench.store import claims, facts, progress, recording
 from gpbench.store import results as outcomes
 from gpbench.store.counts import Counts
 from gpbench.store.database import Location, connect, locate, told, writing
@@ -161,6 +161,20 @@ class Store:
         """Return device, CPU and versions of the stages that ended."""
         with self._read() as session:
             return progress.environments(session, keys)
+
+    def pretrainings(self, experiment: str) -> dict[str, facts.PretrainingFacts]:
+        """Return stage key -> what each pre-training of an experiment followed, and its cost."""
+        with self._read() as session:
+            return facts.pretrainings(session, experiment)
+
+    def late_losses(self, stages: Mapping[int, Collection[str]]) -> dict[str, tuple[float, float]]:
+        """Return the mean losses of the last two tenths of the steps, the earlier first.
+
+        Args:
+            stages: Number of steps -> keys of the stages that trained so long.
+        """
+        with self._read() as session:
+            return facts.late_losses(session, stages)
 
     def history(self, key: str) -> tuple[HistoryRow, ...]:
         """Return the logged training steps of a stage."""
