@@ -11,9 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from ray._common.usage import usage_lib
 
 from gpbench.execution.executor import Died, Ended, Event, Progressed, Started
 from gpbench.execution.ray_cluster import ClusterOptions, Needs
@@ -78,13 +80,41 @@ def short_folder() -> Iterator[Path]:
         shutil.rmtree(folder)
 
 
+@dataclass
+class Inside:
+    """What was seen of Ray while stages ran: its files' names, and what it says of usage."""
+
+    files: set[str] = field(default_factory=set)
+    usage_is_told: bool = True
+    head_says: str = ""
+
+    def look(self, parent: Path) -> None:
+        (folder,) = (parent / name for name in ray_folders(parent))
+        self.files |= {path.name for path in folder.rglob("*")}
+        self.usage_is_told = usage_lib.usage_stats_enabled()
+        self.head_says = (folder / "session_latest/logs/dashboard.log").read_text()
+
+
 @pytest.fixture(scope="module")
-def faulty(tmp_path_factory: pytest.TempPathFactory) -> FakeWork:
+def inside() -> Inside:
+    return Inside()
+
+
+@pytest.fixture(scope="module")
+def faulty(
+    tmp_path_factory: pytest.TempPathFactory, short_folder: Path, inside: Inside
+) -> FakeWork:
     """Return the work of a run in which nearly everything that can happen happens."""
     work = FakeWork(FAULTY, tmp_path_factory.mktemp("stages"))
     work.hangs_after_s = 10.0  # a busy machine's healthy stages are not meant
-    with executor(jobs=2) as ray_tune:
-        ray_tune.run(work)
+    work.on_event = lambda _name, event: (
+        inside.look(short_folder) if isinstance(event, Ended | Died) else None
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "1")
+        with executor(jobs=2) as ray_tune:
+            ray_tune.run(work)
+        assert os.environ["RAY_USAGE_STATS_ENABLED"] == "1"  # as the user has it
     return work
 
 
@@ -171,6 +201,20 @@ def test_neither_processes_nor_folders_are_left(faulty: FakeWork, short_folder: 
     assert not [pid for pid in everyone if running(pid)]
     assert ray_folders(short_folder) == []
     assert "TUNE_DISABLE_SIGINT_HANDLER" not in os.environ
+
+
+@pytest.mark.usefixtures("faulty")
+def test_ray_tells_nobody_that_it_is_used(inside: Inside) -> None:
+    assert not inside.usage_is_told
+    assert "Usage reporting is disabled." in inside.head_says
+    assert "usage_stats.json" not in inside.files
+
+
+@pytest.mark.usefixtures("faulty")
+def test_tune_logs_no_results_of_its_own(inside: Inside) -> None:
+    assert "error.pkl" in inside.files  # what is looked at is where Tune writes
+    assert not {"progress.csv", "result.json"} & inside.files
+    assert not [name for name in inside.files if name.startswith("events.out.tfevents")]
 
 
 def test_a_stop_lets_running_stages_stop_and_waiting_ones_never_begin(tmp_path: Path) -> None:
