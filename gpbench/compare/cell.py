@@ -16,13 +16,22 @@ from gpbench.compare.study import Run
 
 @dataclass(frozen=True)
 class Replicate:
-    """One fine-tuning per backbone, averaged over the backbones; `keys` are its pre-trainings."""
+    """One fine-tuning per backbone, averaged over the backbones.
+
+    `keys` are its pre-trainings, `stages` its fine-tunings where the store has them.
+    """
 
     pretrain_seed: int | None
     finetune_seed: int
     keys: frozenset[str]
     value: float
     headline: float | None
+    stages: tuple[str, ...] = ()
+
+    @property
+    def unit(self) -> int:
+        """Return the seed of the independent draw: the pre-training's, where there is one."""
+        return self.finetune_seed if self.pretrain_seed is None else self.pretrain_seed
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class Cell:
         """
         found: defaultdict[int, list[float]] = defaultdict(list)
         for r in self.replicates:
-            found[r.finetune_seed if r.pretrain_seed is None else r.pretrain_seed].append(r.value)
+            found[r.unit].append(r.value)
         return {seed: tuple(values) for seed, values in found.items()}
 
     @property
@@ -118,6 +127,7 @@ def _replicate(runs: Sequence[Run]) -> Replicate:
         frozenset(run.pretrain_key for run in runs if run.pretrain_key is not None),
         mean(run.value for run in runs if run.value is not None),
         mean(headline) if len(headline) == len(runs) else None,
+        tuple(run.key for run in runs if run.key is not None),
     )
 
 

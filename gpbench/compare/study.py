@@ -36,6 +36,8 @@ class Run:
     status: str = "ok"
     headline: float | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    key: str | None = None
+    """Of the fine-tuning's stage, where the store has it."""
 
 
 @dataclass(frozen=True)

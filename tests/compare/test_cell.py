@@ -65,3 +65,14 @@ def test_arms_without_a_common_backbone_are_no_pair() -> None:
     assert pair("town", untrained("new", "town", [1]), []) is None
     other = untrained("old", "town", [1], backbone="large")
     assert pair("town", untrained("new", "town", [1]), other) is None
+
+
+def test_a_replicate_knows_the_stages_of_all_its_backbones() -> None:
+    both = [
+        *pretrained("new", "town", [10], backbone="small"),
+        *pretrained("new", "town", [30], backbone="large"),
+    ]
+    keyed = [replace(run, key=f"stage {run.backbone}") for run in both]
+    found = paired(keyed, both)
+    assert found.candidate.replicates[0].stages == ("stage small", "stage large")
+    assert found.baseline.replicates[0].stages == ()
