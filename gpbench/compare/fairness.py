@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from gpbench.compare.comparison import Unfairness
+from gpbench.compare.improving import StillImproving, improving
 from gpbench.compare.study import UNRUN, Run, Study
+from gpbench.compare.training import Pretraining, Training
 
 UNTOLD = frozenset({"worker_pid"})
 """Facts of an environment that cannot change a score."""
+SAME_TIME = 0.1
+"""Seconds that differ by no more than this share are not told: the same work varies so much."""
+Difference = tuple[str, str, str]
+"""What differs, the arm's value and the baseline's; empty: there is none to tell."""
 
 
 def unfairness(study: Study, arm: str, baseline: str) -> list[Unfairness]:
-    """Return in what the finished runs of an arm and of the baseline differ, field by field."""
-    sides = [_finished(study, name) for name in (arm, baseline)]
-    fields = sorted({name for side in sides for run in side for name in run.environment} - UNTOLD)
-    found: list[Unfairness] = []
-    for name in fields:
-        seen = [sorted({run.environment.get(name, "?") for run in side}) for side in sides]
-        if seen[0] != seen[1] and all(seen):
-            found.append(Unfairness(arm, baseline, name, (", ".join(seen[0]), ", ".join(seen[1]))))
-    counts = [len({run.pretrain_key for run in side} - {None}) for side in sides]
-    if counts[0] != counts[1] and all(counts):
-        found.append(
-            Unfairness(arm, baseline, "pre-trainings run", (str(counts[0]), str(counts[1])))
-        )
-    return found
+    """Return in what the finished runs of an arm and of the baseline differ, field by field.
+
+    How they were trained is compared on what both have: the same backbones, datasets and label
+    fractions.
+    """
+    theirs, ours = (_finished(study, name) for name in (arm, baseline))
+    pairs = [
+        *_environments(theirs, ours),
+        ("pre-trainings run", _pretrainings_run(theirs), _pretrainings_run(ours)),
+        *_trained(study, arm, baseline),
+    ]
+    return [Unfairness(arm, baseline, field, (a, b)) for field, a, b in pairs if a != b and a and b]
 
 
 def banners(study: Study) -> Iterator[str]:
@@ -44,6 +49,9 @@ def warnings(study: Study, baseline: str) -> Iterator[str]:
     for arm in study.arms:
         if arm != baseline:
             yield from _unlike(study, arm, baseline)
+    still = list(improving(study))
+    for arm in dict.fromkeys(flagged.arm for flagged in still):
+        yield _still_improving(study, arm, [flagged for flagged in still if flagged.arm == arm])
 
 
 def notes(study: Study) -> Iterator[str]:
@@ -74,11 +82,11 @@ def _unfinished(arm: str, runs: Sequence[Run]) -> Iterator[str]:
 
 
 def _unlike(study: Study, arm: str, baseline: str) -> Iterator[str]:
-    for entry in unfairness(study, arm, baseline):
-        if entry.field in ("device", "cpu"):
-            theirs, ours = entry.values
-            yield f"{arm} ran on another {entry.field} than {baseline}: {theirs}; {ours}"
-    keys = [{r.pretrain_key for r in _finished(study, a)} - {None} for a in (arm, baseline)]
+    theirs, ours = (_finished(study, name) for name in (arm, baseline))
+    for name, a, b in _environments(theirs, ours):
+        if name in ("device", "cpu") and a != b and a and b:
+            yield f"{arm} ran on another {name} than {baseline}: {a}; {b}"
+    keys = [{run.pretrain_key for run in side} - {None} for side in (theirs, ours)]
     if keys[0] & keys[1]:
         yield (
             f"{arm} and {baseline} share pre-trained weights: the tests take them as independent, "
@@ -86,5 +94,93 @@ def _unlike(study: Study, arm: str, baseline: str) -> Iterator[str]:
         )
 
 
+def _still_improving(study: Study, arm: str, flagged: Sequence[StillImproving]) -> str:
+    cells = study.trainings.cells
+    backbones = {t.backbone for t in cells}
+    fractions = {t.label_fraction for t in cells}
+    told: list[str] = []
+    for f in flagged:
+        where = [f.dataset] + [f.backbone] * (len(backbones) > 1)
+        where += [f"label fraction {f.label_fraction:g}"] * (len(fractions) > 1)
+        told.append(f"{100 * f.drop:.0f} % on {', '.join(where)}")
+    return (
+        f"{arm} was still improving when its fine-tuning ended: its training loss fell by "
+        f"{'; '.join(told)} over the last tenth of the steps; more steps may change its gain"
+    )
+
+
 def _finished(study: Study, arm: str) -> list[Run]:
     return [run for run in study.runs if run.arm == arm and run.value is not None]
+
+
+def _environments(theirs: Sequence[Run], ours: Sequence[Run]) -> Iterator[Difference]:
+    """Yield what is recorded of the fine-tunings' machines, `?` where some do not tell."""
+    sides = (theirs, ours)
+    for name in sorted({name for side in sides for r in side for name in r.environment} - UNTOLD):
+        a, b = (_joined(sorted({r.environment.get(name, "?") for r in side})) for side in sides)
+        yield name, a, b
+
+
+def _pretrainings_run(runs: Sequence[Run]) -> str:
+    """Return how many pre-trainings the runs started from; empty for none."""
+    return str(len({run.pretrain_key for run in runs} - {None}) or "")
+
+
+def _trained(study: Study, arm: str, baseline: str) -> Iterator[Difference]:
+    theirs, ours = (
+        {(t.backbone, t.dataset, t.label_fraction): t for t in study.trainings.cells if t.arm == a}
+        for a in (arm, baseline)
+    )
+    pairs = [(theirs[place], ours[place]) for place in theirs if place in ours]
+    yield from _settings(pairs)
+    if pairs:
+        known = study.trainings.pretrainings
+        costs = [_Costs.of(side, known) for side in zip(*pairs, strict=True)]
+        yield "pre-training device", costs[0].devices, costs[1].devices
+        yield "pre-training cpu", costs[0].cpus, costs[1].cpus
+        for name in sorted({*costs[0].seconds, *costs[1].seconds}):
+            a, b = (cost.seconds.get(name, 0.0) for cost in costs)
+            if abs(a - b) > SAME_TIME * max(a, b):
+                yield name, f"{a:.0f}", f"{b:.0f}"
+
+
+def _settings(pairs: Sequence[tuple[Training, Training]]) -> Iterator[Difference]:
+    """Yield the settings that both arms have and that differ somewhere, with the values there."""
+    for name in dict.fromkeys(name for theirs, _ in pairs for name in theirs.settings):
+        both = [(a.settings[name], b.settings[name]) for a, b in pairs if name in b.settings]
+        unlike = [(a, b) for a, b in both if a != b]
+        yield name, _joined(a for a, _ in unlike), _joined(b for _, b in unlike)
+
+
+@dataclass(frozen=True)
+class _Costs:
+    """Of an arm's training on some datasets; every pre-training counts once."""
+
+    devices: str
+    cpus: str
+    seconds: Mapping[str, float]
+    """By their name in reports."""
+
+    @classmethod
+    def of(cls, side: Sequence[Training], known: Mapping[str, Pretraining]) -> _Costs:
+        keys = sorted(frozenset().union(*(training.pretrainings for training in side)))
+        stages = [known[key] for key in keys if key in known]
+        seconds: defaultdict[str, float] = defaultdict(float)
+        for stage in stages:
+            seconds[f"pre-training {_unit(stage.device)}seconds"] += stage.seconds
+        for training in side:
+            for device, spent in training.seconds.items():
+                seconds[f"fine-tuning {_unit(device)}seconds"] += spent
+        return cls(
+            _joined(sorted({stage.device for stage in stages})),
+            _joined(sorted({stage.cpu for stage in stages})),
+            seconds,
+        )
+
+
+def _unit(device: str) -> str:
+    return {"cpu": "CPU-", "?": ""}.get(device, "GPU-")
+
+
+def _joined(values: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(values))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gpbench.compare.stored_training import stored_trainings
 from gpbench.compare.study import UNRUN, Run, Study, StudyDataset
+from gpbench.compare.training import Trainings
 from gpbench.core.dataset import METRICS, Metric
 from gpbench.core.errors import InvalidValueError, UnknownNameError
 from gpbench.core.plan import DatasetFacts
@@ -29,7 +31,8 @@ def stored_study(
         UnknownNameError: If the experiment or the protocol is not there.
         InvalidValueError: If the metric is not one that counts give.
     """
-    return study_of(store.experiment(name), store.results(name), metric, protocol)
+    stored, results = store.experiment(name), store.results(name)
+    return study_of(stored, results, metric, protocol, stored_trainings(store, name, results))
 
 
 def study_of(
@@ -37,8 +40,9 @@ def study_of(
     results: Iterable[Result],
     metric: str | None = None,
     protocol: str | None = None,
+    trainings: Trainings | None = None,
 ) -> Study:
-    """Return a study of results; see `stored_study`."""
+    """Return a study of results; see `stored_study`. `trainings` None: they are not known."""
     chosen = _metric(metric)
     datasets = {d.name: d for d in stored.datasets}
     if protocol is not None:
@@ -56,6 +60,7 @@ def study_of(
         trial=stored.trial,
         partial=tuple(name for name in stored.partial if name in datasets),
         assumed={facts.arm: facts.assumed for facts in stored.strategies},
+        trainings=(trainings or Trainings()).on(datasets),
     )
 
 

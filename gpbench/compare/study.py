@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from gpbench.compare.training import Trainings
 from gpbench.core.plan import Excluded
 from gpbench.core.stage import digest
 
@@ -65,6 +66,8 @@ class Study:
     """Datasets that are incomplete and were allowed to be."""
     assumed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Arm -> parameters that its paper leaves open."""
+    trainings: Trainings = field(default_factory=Trainings)
+    """How the arms were trained, as far as it is known."""
 
     @property
     def data_hash(self) -> str:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request
+from gpbench.compare.fairness import unfairness
 from gpbench.compare.study import Run, Study, StudyDataset
+from gpbench.compare.training import Pretraining, Training, Trainings
 from gpbench.core.plan import Excluded
 from tests.compare.made import pretrained, study_of, two_arms, untrained
 
@@ -28,6 +31,25 @@ def ended(study: Study, status: str, which: int, arm: str = "new") -> Study:
 
 def four() -> Study:
     return two_arms([50, 52, 53, 51], [48, 49, 51, 50])
+
+
+def trained(
+    arm: str,
+    dataset: str = "town",
+    *,
+    keys: Iterable[str] = (),
+    seconds: Mapping[str, float] | None = None,
+    **settings: str,
+) -> Training:
+    return Training(arm, "tiny", dataset, 1.0, settings, frozenset(keys), seconds or {}, ())
+
+
+def told(
+    *cells: Training, pretrainings: Mapping[str, Pretraining] | None = None
+) -> dict[str, tuple[str, str]]:
+    """Return what differs between `new` and `imagenet`, trained like this."""
+    study = replace(four(), trainings=Trainings(cells, pretrainings or {}))
+    return {entry.field: entry.values for entry in unfairness(study, "new", "imagenet")}
 
 
 def test_arms_on_different_devices_are_told_apart() -> None:
@@ -130,3 +152,56 @@ def test_scratch_is_not_blamed_for_having_no_pretraining() -> None:
         pretrained("imagenet", "town", [1, 2, 3]) + untrained("scratch", "town", [1, 2, 4])
     )
     assert compared(study).fairness == ()
+
+
+def test_settings_that_differ_are_listed_with_the_arms_value_first() -> None:
+    new = trained("new", lr="0.1", batch="4", steps="10")
+    assert told(new, trained("imagenet", lr="0.2", batch="4", steps="20")) == {
+        "lr": ("0.1", "0.2"),
+        "steps": ("10", "20"),
+    }
+
+
+def test_settings_that_one_arm_cannot_have_do_not_differ() -> None:
+    assert told(trained("new", jitter="0.1"), trained("imagenet")) == {}
+
+
+def test_settings_are_compared_dataset_by_dataset() -> None:
+    new = [trained("new", "a", steps="10"), trained("new", "b", steps="20")]
+    same = [trained("imagenet", "b", steps="20"), trained("imagenet", "a", steps="10")]
+    assert told(*new, *same) == {}
+    swapped = [trained("imagenet", "a", steps="20"), trained("imagenet", "b", steps="10")]
+    assert told(*new, *swapped) == {"steps": ("10, 20", "20, 10")}
+
+
+def test_a_dataset_that_one_arm_lacks_is_no_difference() -> None:
+    assert told(trained("new", "a", lr="1"), trained("imagenet", "b", lr="2")) == {}
+
+
+def test_a_pretraining_of_several_datasets_costs_once() -> None:
+    stages = {
+        "p": Pretraining("H200", "x", 100),
+        "q": Pretraining("H200", "x", 300),
+        "r": Pretraining("cpu", "x", 50),
+        "unused": Pretraining("cpu", "z", 1),
+    }
+    new = [trained("new", name, keys=("p", "q")) for name in ("a", "b")]
+    ours = [trained("imagenet", name, keys=("r",)) for name in ("a", "b")]
+    assert told(*new, *ours, pretrainings=stages) == {
+        "pre-training device": ("H200", "cpu"),
+        "pre-training CPU-seconds": ("0", "50"),
+        "pre-training GPU-seconds": ("400", "0"),
+    }
+
+
+def test_seconds_add_up_over_datasets_and_small_differences_are_none() -> None:
+    new = [trained("new", name, seconds={"H200": 60, "cpu": 5}) for name in ("a", "b")]
+    assert told(
+        *new,
+        trained("imagenet", "a", seconds={"A100": 100}),
+        trained("imagenet", "b", seconds={"H200": 9, "cpu": 8}),
+    ) == {"fine-tuning CPU-seconds": ("10", "8")}
+
+
+def test_no_time_is_no_difference() -> None:
+    assert told(trained("new", seconds={"cpu": 0}), trained("imagenet", seconds={"cpu": 0})) == {}

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gpbench.compare.fairness import unfairness, warnings
+from gpbench.compare.stored import stored_study
+from gpbench.compare.training import Training
+from gpbench.core.stage import HistoryRow
+from gpbench.store import Store
+from tests.compare.stores import MADE_UP, SCRATCH, SEEDS, counts, fill, second
+from tests.store.plans import ended, finetune, make_plan, pretrain, write_counts
+
+NO_WORKERS = {"device": "cpu", "cpu": "EPYC"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}") as opened:
+        yield opened
+
+
+def pretrained(store: Store, folder: Path, **environment: str) -> None:
+    """Store all pre-trainings of the plan as done."""
+    for seed in SEEDS:
+        for key in (pretrain(seed).key, second(seed)):
+            store.commit(replace(ended(key), environment={**NO_WORKERS, **environment}), folder)
+
+
+def trainings(store: Store) -> dict[str, Training]:
+    return {training.arm: training for training in stored_study(store, "demo").trainings.cells}
+
+
+def test_each_arm_tells_its_settings_and_all_phases_that_it_follows(
+    store: Store, tmp_path: Path
+) -> None:
+    fill(store, tmp_path)
+    found = trainings(store)
+    assert found[MADE_UP].settings["pre-training images seen"] == str(2 * 10 * 4)
+    assert found[SCRATCH].settings["pre-training images seen"] == "0"
+    assert found[MADE_UP].pretrainings == {
+        key for seed in SEEDS for key in (pretrain(seed).key, second(seed))
+    }
+    assert found[SCRATCH].pretrainings == frozenset()
+    assert found[SCRATCH].seconds == {"cpu": 3 * 12.5}
+
+
+def test_seconds_count_every_process_that_shared_a_pretraining(
+    store: Store, tmp_path: Path
+) -> None:
+    fill(store, tmp_path)
+    pretrained(store, tmp_path, device="H200", pretrain_workers="4")
+    study = stored_study(store, "demo")
+    differ = {entry.field: entry.values for entry in unfairness(study, MADE_UP, SCRATCH)}
+    assert differ["pre-training GPU-seconds"] == ("300", "0")  # 6 stages x 4 x 12.5 s
+    assert differ["initial weights"] == ("pre-trained", "random")
+    assert differ["pre-training steps"] == ("20", "0")
+    assert "fine-tuning CPU-seconds" not in differ
+
+
+def test_phases_are_told_while_a_pretraining_is_run_anew(store: Store, tmp_path: Path) -> None:
+    fill(store, tmp_path)  # the fine-tunings only: no pre-training is done
+    study = stored_study(store, "demo")
+    assert study.trainings.pretrainings == {}
+    assert trainings(store)[MADE_UP].settings["pre-training steps"] == "20"
+
+
+def test_what_is_not_done_tells_nothing(store: Store) -> None:
+    store.record(make_plan())
+    assert stored_study(store, "demo").trainings.cells == ()
+
+
+def test_other_protocols_datasets_are_left_out(store: Store, tmp_path: Path) -> None:
+    fill(store, tmp_path)
+    study = stored_study(store, "demo")
+    assert study.trainings.on(["field"]).cells == ()
+    assert study.trainings.on(["town"]) == study.trainings
+
+
+def test_losses_of_the_last_steps_come_from_the_history(store: Store, tmp_path: Path) -> None:
+    store.record(make_plan(seeds=SEEDS))
+    for seed in SEEDS:
+        outcome = ended(finetune(seed, None).key, scored=True)
+        late = 0.5 + seed / 100
+        history = (HistoryRow(8, 9.0, 0.1), HistoryRow(9, 1.0, 0.1), HistoryRow(10, late, 0.1))
+        outcome = replace(outcome, images=outcome.images[:1], history=history)
+        write_counts(tmp_path / outcome.key, counts(seed), outcome.images)
+        store.commit(outcome, tmp_path / outcome.key)
+    assert sorted(trainings(store)[SCRATCH].losses) == [(1, 0.5), (1, 0.51), (1, 0.52)]
+    told = [w for w in warnings(stored_study(store, "demo"), SCRATCH) if "improving" in w]
+    assert len(told) == 1
+    assert "its training loss fell by 49 % on town" in told[0]
