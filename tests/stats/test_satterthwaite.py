@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import assume, given, settings
@@ -17,6 +18,7 @@ from gpbench.stats.satterthwaite import (
     two_sided_p,
     unit_term,
 )
+from tests.stats.oracles import oracle
 
 SLEEP = (
     (0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0),
@@ -105,8 +107,45 @@ def test_a_single_value_has_no_variance() -> None:
         unit_term((50,))
 
 
-def test_equivalence_gives_statsmodels_value_for_sleep() -> None:
-    assert equivalence_p(welch(*SLEEP), 0.5) == pytest.approx(0.8901099612514477, rel=1e-8)
+def paired(a: Sequence[float], b: Sequence[float], alpha: float = 0.05) -> TTest:
+    return one_sample([x - y for x, y in zip(a, b, strict=True)], alpha)
+
+
+def one_sample(values: Sequence[float], alpha: float = 0.05) -> TTest:
+    return t_test(math.fsum(values) / len(values), [unit_term(values)], alpha)
+
+
+def test_sleep_gives_the_values_of_the_oracle_by_either_test() -> None:
+    case = oracle("11_R_sleep_paired")
+    g1, g2 = case["inputs"]["g1"], case["inputs"]["g2"]
+    for found, name in ((paired(g1, g2), "paired"), (welch(tuple(g1), tuple(g2)), "welch")):
+        expected = case["computed"][name]
+        assert found.difference / found.se == pytest.approx(expected["t"], rel=1e-9)
+        assert found.df == pytest.approx(expected["df"], rel=1e-9)
+        assert found.p == pytest.approx(expected["p"], rel=1e-9)
+        assert found.ci == pytest.approx(expected["ci95"], rel=1e-9)
+
+
+def test_gains_over_datasets_give_the_paired_t_of_the_oracle() -> None:
+    for expected in oracle("33_end_to_end_dataset_level")["computed"]["contrasts"].values():
+        found = one_sample(expected["per_dataset"])
+        assert found.difference == pytest.approx(expected["mean"], rel=1e-6)
+        assert found.difference / found.se == pytest.approx(expected["t"], rel=1e-6)
+        assert found.p == pytest.approx(expected["p_t"], rel=1e-6)
+        assert found.ci == pytest.approx(expected["ci95"], rel=1e-6)
+
+
+def test_equivalence_gives_statsmodels_values() -> None:
+    case = oracle("14_tost")
+    sleep, miou = case["inputs"]["sleep"], case["inputs"]["miou"]
+    expected = case["computed"]
+    pairs = paired(sleep["x"], sleep["y"])
+    assert equivalence_p(pairs, 0.5) == pytest.approx(expected["sleep_paired"]["p"], rel=1e-8)
+    unpaired = welch(tuple(sleep["x"]), tuple(sleep["y"]))
+    assert equivalence_p(unpaired, 0.5) == pytest.approx(expected["sleep_welch"]["p"], rel=1e-8)
+    scores = paired(miou["x"], miou["y"])
+    assert equivalence_p(scores, 1) == pytest.approx(expected["miou_paired"]["p"], rel=1e-8)
+    assert scores.interval(0.1) == pytest.approx(expected["miou_paired"]["ci90"], rel=1e-8)
 
 
 @given(scores, scores, st.floats(0.1, 5), st.sampled_from((0.01, 0.05, 0.1)))
