@@ -12,6 +12,7 @@ from gpbench.cli import experiment_options as flags
 from gpbench.cli import options
 from gpbench.cli.experiment_options import experiment_flags
 from gpbench.cli.output import print_json, print_table, stderr
+from gpbench.cli.plan import Spread, show_plan
 from gpbench.cli.session import (
     Place,
     Running,
@@ -23,7 +24,7 @@ from gpbench.cli.session import (
     place_of,
     plan_experiment,
     prepared,
-    resume_command,
+    say_how_to_continue,
 )
 
 if TYPE_CHECKING:
@@ -80,13 +81,14 @@ def run_plan(plan: Plan, place: Place, running: Running) -> Finished:
     from gpbench.store import Store
 
     check_names(plan)
-    with executor_of(plan, running) as executor:
+    console = stderr()
+    with executor_of(plan, running, console) as executor:
         if running.storage is not None:
             running = replace(running, storage=check_storage(running.storage))
         make_place(place)
         store = Store.open(place.db)
         plan = prepared(plan, place)
-        summary = execute(plan, place, store, stderr(), executor, running)
+        summary = execute(plan, place, store, console, executor, running)
     return Finished(plan, place, store, summary, executor.name)
 
 
@@ -125,6 +127,7 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show the plan and stop: `gpbench plan`.")
     ] = False,
+    sd: Spread = None,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Accept what is excluded without asking.")
     ] = False,
@@ -152,9 +155,7 @@ def run(
     place = place_of(workdir, db)
     plan = plan_experiment(config, asked, place, require_data=not dry_run)
     if dry_run:
-        from gpbench.cli.plan import show_plan
-
-        show_plan(plan, place, format_)
+        show_plan(plan, place, format_, sd=sd)
         return
     accept_exclusions(plan, yes=yes, console=stderr())
     running = Running(
@@ -242,7 +243,7 @@ def _print_summary(finished: Finished) -> None:
         f"{len(summary.failed)} failed, {len(summary.blocked)} blocked."
     )
     if summary.interrupted:
-        console.print(f"Continue with: {resume_command()}", markup=False, soft_wrap=True)
+        say_how_to_continue(console)
     elif summary.failed:
         console.print(
             "gpbench status shows the errors; --retry-failed runs failed stages again, "

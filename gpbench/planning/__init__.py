@@ -7,11 +7,16 @@ from gpbench.planning.data import (
     resolve_dataset,
     resolve_sources,
 )
+from gpbench.planning.design import Knowledge
 from gpbench.planning.document import plan_document
+from gpbench.planning.durations import Pace
 from gpbench.planning.fingerprint import dataset_fingerprint, source_fingerprint
+from gpbench.planning.pilot import stored_pilots
 from gpbench.planning.requests import requests
 
 __all__ = [
+    "Knowledge",
+    "Pace",
     "ResolvedDataset",
     "ResolvedSource",
     "build_plan",
@@ -21,4 +26,5 @@ __all__ = [
     "resolve_dataset",
     "resolve_sources",
     "source_fingerprint",
+    "stored_pilots",
 ]

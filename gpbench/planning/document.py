@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gpbench.core.plan import JsonObject, Plan, PlanItem
-from gpbench.core.stage import Kind, State
+from gpbench.core.stage import State
+from gpbench.planning.design import Knowledge, design
+from gpbench.planning.durations import Pace
 from gpbench.planning.estimate import images_shown, weights_bytes
 
 UNPREPARED = "unprepared"
@@ -15,7 +17,8 @@ def plan_document(
     plan: Plan,
     states: Mapping[str, State],
     *,
-    seconds_per_image: Mapping[Kind, float] | None = None,
+    pace: Pace | None = None,
+    known: Knowledge | None = None,
     keep_weights: bool = True,
 ) -> JsonObject:
     """Return a plan as `gpbench.plan/1`.
@@ -23,7 +26,8 @@ def plan_document(
     Args:
         plan: What is to be run.
         states: Key -> state in the store; a key that is not there is pending.
-        seconds_per_image: Measured times, for the estimate in hours; None: not measured yet.
+        pace: How long stages took, for the estimate in hours; None: nothing was run yet.
+        known: How much scores vary, for the design check; None: nothing is known.
         keep_weights: Whether fine-tuned weights are kept, for the estimate in bytes.
     """
     distinct = {item.identity: item for item in plan.items}
@@ -40,8 +44,8 @@ def plan_document(
             "done": len(distinct) - len(todo),
             "todo": len(todo),
         },
-        "estimate": _estimate(plan, todo, seconds_per_image, keep_weights=keep_weights),
-        "design": _design(plan),
+        "estimate": _estimate(plan, todo, pace or Pace(), keep_weights=keep_weights),
+        "design": design(plan, known or Knowledge()),
         "excluded": [{"name": each.name, "reason": each.reason} for each in plan.excluded],
         "missing": [{"name": each.name, "reason": each.reason} for each in plan.missing],
         "partial": list(plan.partial),
@@ -53,41 +57,16 @@ def _state(item: PlanItem, states: Mapping[str, State]) -> str:
     return UNPREPARED if item.key is None else states.get(item.key, "pending")
 
 
-def _estimate(
-    plan: Plan,
-    todo: list[PlanItem],
-    seconds_per_image: Mapping[Kind, float] | None,
-    *,
-    keep_weights: bool,
-) -> JsonObject:
+def _estimate(plan: Plan, todo: list[PlanItem], pace: Pace, *, keep_weights: bool) -> JsonObject:
     """Return the cost of what is still to be done; stages without data cannot be counted."""
     specs = [item.spec for item in todo if item.spec is not None]
-    hours = None
-    if seconds_per_image is not None:
-        hours = sum(seconds_per_image[spec.kind] * images_shown(spec) for spec in specs) / 3600
+    seconds = [pace.seconds(spec) for spec in specs]
+    measured = [each for each in seconds if each is not None]
     facts = {each.name: each for each in plan.backbones}
     return {
         "images": sum(map(images_shown, specs)),
-        "gpu_hours": hours,
+        "gpu_hours": sum(measured) / 3600 if len(measured) == len(seconds) else None,
         "bytes": weights_bytes(specs, facts, keep_finetuned=keep_weights),
-    }
-
-
-def _design(plan: Plan) -> JsonObject:
-    """Return which level of claim the design reaches.
-
-    With one pre-training of each arm it is about two checkpoints, not about two strategies.
-    """
-    experiment = plan.experiment
-    pretrainings, finetunings = len(experiment.pretrain_seeds), len(experiment.seeds)
-    any_pretrains = any(facts.pretrains for facts in plan.strategies)
-    units = pretrainings if any_pretrains else pretrainings * finetunings
-    return {
-        "level": "strategy" if units >= 2 else "checkpoint",
-        "pretrainings": pretrainings,
-        "finetunings": finetunings,
-        "p_floor": None,
-        "detectable_difference": None,
     }
 
 

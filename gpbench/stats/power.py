@@ -11,6 +11,8 @@ from scipy import special
 from gpbench.core.errors import ComparisonError
 from gpbench.stats.satterthwaite import Term, t_quantile, t_test
 
+FOR_AN_INTERVAL, FOR_A_VERDICT = 2, 3
+"""Independent units per arm."""
 USUAL_POWER = 0.8
 PILOT_CONFIDENCE = 0.8
 """A pilot's sd is more often too small than too large: plan with its upper limit."""

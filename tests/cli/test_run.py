@@ -213,3 +213,33 @@ def test_dry_run_is_the_plan_and_runs_nothing(
     planned = gpbench("plan", *arguments, *ARMS, "--workdir", tmp_path / "work", *JSON)
     assert _plan(planned) == (6, 6, 0)
     assert planned.document["items"][0]["state"] == "done"
+
+
+def test_plan_checks_the_design_by_a_named_or_a_stored_spread(
+    tiny: Command, gpbench: Command, tmp_path: Path
+) -> None:
+    from tests.cli.conftest import TINY
+
+    unknown = tiny(*ARMS, "--dry-run", *JSON).document
+    assert unknown["design"]["detectable_difference"] is None
+    assert "--sd" in unknown["design"]["detectable_difference_reason"]
+    assert unknown["estimate"]["gpu_hours"] is None
+    named = tiny(*ARMS, "--dry-run", "--sd", "1.5", *JSON).document["design"]
+    assert named["detectable_difference"] > 3
+    assert tiny(*ARMS, "--dry-run", "--sd", "0").code == 2
+
+    tiny(*ARMS, "-j", "1")
+    arguments = [a for a in TINY[1:] if a not in ("-y", "--executor", "inline")]
+    arguments += ["-s", "scratch,imagenet", "-d", "demo-isaid", "--pretrain-seeds", "3"]
+    place = ("--workdir", tmp_path / "work")
+    planned = gpbench("plan", *arguments, *place, *JSON).document
+    assert planned["estimate"]["gpu_hours"] > 0
+    (pilot,) = planned["design"]["pilots"]
+    assert (pilot["dataset"], pilot["df"]) == ("demo-isaid", 2)
+    # three steps of training may score alike: then the reason says so
+    assert (planned["design"]["detectable_difference"] is None) == (pilot["sd"] == 0)
+    assert (planned["design"]["detectable_difference_reason"] is None) == (pilot["sd"] > 0)
+    table = gpbench("plan", *arguments, *place, "--sd", "1.5").out
+    assert "pp with 80 % power, alpha 0.05, by --sd." in table
+    assert "Exact tests over datasets: one dataset" in table
+    assert "Level: strategy (3 pre-trainings x 1 fine-tunings" in table

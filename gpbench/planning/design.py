@@ -1,0 +1,219 @@
+"""What a plan can show before anything is run: level, smallest p, detectable difference. Pure."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from gpbench.core.errors import ComparisonError
+from gpbench.core.plan import JsonObject, Plan, PlanItem
+from gpbench.planning.pilot import Pilot, Place
+from gpbench.stats.power import FOR_A_VERDICT, FOR_AN_INTERVAL, detectable
+from gpbench.stats.satterthwaite import Term, t_test
+from gpbench.stats.sign_flip import floor
+
+ALPHA = 0.05
+"""Two-sided, of the whole family."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Datasets on which an arm starts from the same pre-trainings, and how many there are."""
+
+    datasets: tuple[str, ...]
+    units: int
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What is known of a unit's spread: a standard deviation that was named, or pilots."""
+
+    sd: float | None = None
+    """Percent points."""
+    pilots: Mapping[Place, Pilot] = field(default_factory=dict)
+
+    def sd_at(self, place: Place) -> float | None:
+        """Return the sd to plan with in percent points, None where nothing is known."""
+        if self.sd is not None:
+            return self.sd
+        return self.pilots[place].upper if place in self.pilots else None
+
+
+def design(plan: Plan, known: Knowledge) -> JsonObject:
+    """Return which claims the plan's numbers of pre-trainings and datasets allow.
+
+    A number that cannot be given is null, with the reason in the field named after it.
+    """
+    groups = {
+        (facts.arm, fraction): _groups(plan, facts.arm, fraction)
+        for facts in plan.strategies
+        for fraction in plan.experiment.label_fractions
+    }
+    units = {
+        facts.arm: min(
+            (group.units for (arm, _), own in groups.items() if arm == facts.arm for group in own),
+            default=0,
+        )
+        for facts in plan.strategies
+    }
+    contrasts = max(1, len(units) - 1) * len(plan.experiment.label_fractions)
+    fewest = min(units.values(), default=0)
+    datasets = sorted({d for own in groups.values() for group in own for d in group.datasets})
+    smallest, why_not_smaller = _p_floor(len(datasets), contrasts)
+    shown, why_not_shown = _detectable(groups, datasets, known, contrasts)
+    return {
+        "level": "strategy" if fewest >= FOR_AN_INTERVAL else "checkpoint",
+        "pretrainings": len(plan.experiment.pretrain_seeds),
+        "finetunings": len(plan.experiment.seeds),
+        "p_floor": smallest,
+        "detectable_difference": shown,
+        "level_reason": _level_reason(plan, units),
+        "decisive": fewest >= FOR_A_VERDICT and not plan.trial,
+        "more_pretrainings": max(0, FOR_A_VERDICT - fewest),
+        "contrasts": contrasts,
+        "alpha": ALPHA,
+        "p_floor_reason": why_not_smaller,
+        "detectable_difference_reason": why_not_shown,
+        "detectable_by_dataset": {
+            name: _detectable(groups, [name], known, contrasts)[0] for name in datasets
+        },
+        "sd": known.sd,
+        "pilots": [
+            {
+                "dataset": place.dataset,
+                "label_fraction": place.label_fraction,
+                "sd": pilot.sd,
+                "df": pilot.df,
+                "upper": pilot.upper,
+            }
+            for place, pilot in known.pilots.items()
+        ],
+    }
+
+
+def _groups(plan: Plan, arm: str, fraction: float) -> list[Group]:
+    """Return an arm's datasets in groups that share pre-trainings, directly or through another."""
+    runs: defaultdict[str, list[PlanItem]] = defaultdict(list)
+    for item in plan.items:
+        if item.arm == arm and item.label_fraction == fraction and item.dataset is not None:
+            runs[item.dataset].append(item)
+    groups: list[tuple[set[str], list[str]]] = []
+    for dataset, items in runs.items():
+        parents = {plan.items[index].identity for item in items for index in item.needs}
+        joined = [group for group in groups if group[0] & parents]
+        groups = [group for group in groups if group not in joined]
+        names = [name for _, members in joined for name in members]
+        groups.append((parents.union(*(keys for keys, _ in joined)), [*names, dataset]))
+    return [
+        Group(tuple(names), len(set.intersection(*(_seeds(runs[name]) for name in names))))
+        for _, names in groups
+    ]
+
+
+def _seeds(items: Sequence[PlanItem]) -> set[int | None]:
+    """Return the seeds of an arm's units on one dataset: those that all its backbones have."""
+    by_backbone: defaultdict[str, set[int | None]] = defaultdict(set)
+    for item in items:
+        alone = item.pretrain_seed is None
+        by_backbone[item.backbone].add(item.finetune_seed if alone else item.pretrain_seed)
+    return set.intersection(*by_backbone.values())
+
+
+def _level_reason(plan: Plan, units: Mapping[str, int]) -> str | None:
+    """Return why the plan gives no verdict about strategies, None where it does."""
+    if plan.trial:
+        return "a trial is never ranked"
+    pretrains = {facts.arm for facts in plan.strategies if facts.pretrains}
+    few = [
+        f"{arm} has {count} {'pre-training' if arm in pretrains else 'run'}"
+        f"{'' if count == 1 else 's'}"
+        for arm, count in units.items()
+        if count < FOR_A_VERDICT
+    ]
+    if not few:
+        return None
+    more = FOR_A_VERDICT - min(units.values())
+    if min(units.values()) < FOR_AN_INTERVAL:
+        needs = f"an interval needs {FOR_AN_INTERVAL}, a verdict {FOR_A_VERDICT}"
+    else:
+        needs = f"enough for an interval, a verdict needs {FOR_A_VERDICT}"
+    return f"{', '.join(few)}: {needs} ({more} more)"
+
+
+def _p_floor(datasets: int, contrasts: int) -> tuple[float | None, str | None]:
+    """Return the smallest p of exact tests over datasets, and why there is none below alpha."""
+    if datasets < 2:
+        return None, "one dataset: there is no exact test over datasets"
+    smallest = floor(datasets)
+    if smallest * contrasts < ALPHA:
+        return smallest, None
+    enough = next(n for n in itertools.count(2) if floor(n) * contrasts < ALPHA)
+    over = f", {smallest * contrasts:.3g} after Holm over {contrasts}" if contrasts > 1 else ""
+    return smallest, (
+        f"{datasets} datasets: the smallest p of an exact sign-flip or signed-rank test is "
+        f"{smallest:.3g}{over}; it cannot reach {ALPHA:g} however large the gain, "
+        f"{enough} datasets could"
+    )
+
+
+def _detectable(
+    groups: Mapping[tuple[str, float], Sequence[Group]],
+    datasets: Collection[str],
+    known: Knowledge,
+    contrasts: int,
+) -> tuple[float | None, str | None]:
+    """Return the mean gain over the datasets that any two arms show, or why it is not known.
+
+    With 80 % power at the level of the first of Holm's tests, and for the pair of arms and the
+    label fraction that show the least.
+    """
+    if not datasets:
+        return None, "nothing is fine-tuned"
+    if len({arm for arm, _ in groups}) < 2:
+        return None, "one arm: nothing to compare with"
+    largest = 0.0
+    for fraction in sorted({fraction for _, fraction in groups}):
+        sides: list[list[Term]] = []
+        for (arm, of_fraction), own in groups.items():
+            if of_fraction != fraction:
+                continue
+            used = [group for group in own if not set(group.datasets).isdisjoint(datasets)]
+            if any(group.units < FOR_AN_INTERVAL for group in used):
+                return None, f"{arm} has fewer than {FOR_AN_INTERVAL} independent runs: no test"
+            terms = [_term(group, datasets, fraction, known) for group in used]
+            if None in terms:
+                return None, _unknown(datasets, fraction, known)
+            sides.append([term for term in terms if term is not None])
+        for a, b in itertools.combinations(sides, 2):
+            try:
+                test = t_test(0, [*a, *b], ALPHA)
+            except ComparisonError:
+                return None, "the stored scores do not vary: is the seed used?"
+            largest = max(largest, detectable(test.se, test.df, ALPHA / contrasts))
+    return largest, None
+
+
+def _term(
+    group: Group, datasets: Collection[str], fraction: float, known: Knowledge
+) -> Term | None:
+    """Return what a group adds to the variance of an arm's mean over the datasets; None: unknown.
+
+    A pre-training that is good on one dataset may be as good on the next: the sds are averaged, as
+    if its datasets were fully correlated.
+    """
+    sds = [known.sd_at(Place(d, fraction)) for d in group.datasets if d in datasets]
+    found = [sd for sd in sds if sd is not None]
+    if len(found) < len(sds):
+        return None
+    return Term((math.fsum(found) / len(datasets)) ** 2 / group.units, group.units - 1)
+
+
+def _unknown(datasets: Collection[str], fraction: float, known: Knowledge) -> str:
+    names = [name for name in datasets if known.sd_at(Place(name, fraction)) is None]
+    return (
+        f"no spread is known on {', '.join(names)}: no arm of the plan has 2 stored pre-trainings "
+        "there; --sd names one"
+    )

@@ -1,0 +1,147 @@
+"""The design check of a plan: level, smallest p, detectable difference."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from gpbench.core.plan import Plan
+from gpbench.planning.design import Knowledge, design
+from gpbench.planning.pilot import Pilot, Place
+from gpbench.stats.power import detectable, power_t, power_two_sample
+from gpbench.stats.satterthwaite import Term, t_test
+from tests.planning.asked import plan
+
+TWO = ["imagenet,scratch"]
+FOUR_DATASETS = ["demo-isaid,demo-mfnet,demo-potsdam,demo-pst900"]
+
+
+def asked(pretrain_seeds: int = 3, seeds: int = 1, **flags: Any) -> Plan:
+    given = {"strategies": TWO, **flags}
+    return plan(pretrain_seeds=str(pretrain_seeds), seeds=str(seeds), **given)
+
+
+@pytest.mark.parametrize(
+    ("strategies", "pretrain_seeds", "seeds", "level", "more"),
+    [
+        ("imagenet,scratch", 1, 5, "checkpoint", 2),
+        ("imagenet,scratch", 2, 1, "strategy", 1),
+        ("imagenet,scratch", 3, 1, "strategy", 0),
+        ("scratch", 1, 5, "strategy", 0),
+        ("scratch", 1, 1, "checkpoint", 2),
+    ],
+)
+def test_level_is_set_by_the_number_of_pretrainings(
+    strategies: str, pretrain_seeds: int, seeds: int, level: str, more: int
+) -> None:
+    found = design(asked(pretrain_seeds, seeds, strategies=[strategies]), Knowledge())
+    assert (found["level"], found["more_pretrainings"]) == (level, more)
+    assert found["decisive"] == (more == 0) == (found["level_reason"] is None)
+
+
+def test_reason_says_which_arm_lacks_what() -> None:
+    assert design(asked(1, 5), Knowledge())["level_reason"] == (
+        "imagenet has 1 pre-training: an interval needs 2, a verdict 3 (2 more)"
+    )
+    assert design(asked(2), Knowledge())["level_reason"] == (
+        "imagenet has 2 pre-trainings, scratch has 2 runs: enough for an interval, a verdict "
+        "needs 3 (1 more)"
+    )
+
+
+def test_a_trial_decides_nothing() -> None:
+    found = design(asked(limit=6), Knowledge())
+    assert found["decisive"] is False
+    assert found["level_reason"] == "a trial is never ranked"
+
+
+def test_one_dataset_has_the_power_of_welch_s_test() -> None:
+    found = design(asked(4), Knowledge(sd=0.7))
+    gap = found["detectable_difference"]
+    assert power_two_sample(4, 4, gap, 0.7, 0.7, 0.05) == pytest.approx(0.8, abs=1e-6)
+    assert found["detectable_by_dataset"] == {"demo-isaid": gap}
+    assert found["detectable_difference_reason"] is None
+    assert found["sd"] == 0.7
+
+
+def test_a_pretraining_that_datasets_share_is_one_draw() -> None:
+    # 3 imagenets serve both datasets: 1 / 3; scratch has 3 runs on each: 1 / 4 of 1 / 3, twice
+    found = design(asked(3, datasets=["demo-isaid,demo-potsdam"]), Knowledge(sd=1))
+    shared = len({i.identity for i in asked(3).items if i.kind == "pretrain"})
+    assert shared == 3
+    test = t_test(0, [Term(1 / 3, 2), Term(1 / 12, 2), Term(1 / 12, 2)], 0.05)
+    expected = detectable(test.se, test.df, 0.05)
+    assert found["detectable_difference"] == pytest.approx(expected)
+    assert found["detectable_difference"] < min(found["detectable_by_dataset"].values())
+
+
+def test_more_contrasts_show_less_by_holm() -> None:
+    arms = [*TWO, "imagenet[inflate=mean]"]
+    found = design(asked(3, strategies=arms, label_fraction="0.5,1"), Knowledge(sd=1))
+    assert found["contrasts"] == 4
+    power = power_t((2 / 3) ** 0.5, 4, found["detectable_difference"], 0.05 / 4)
+    assert power == pytest.approx(0.8, abs=1e-6)
+
+
+def test_pilots_count_by_their_upper_limit() -> None:
+    place = Place("demo-isaid", 1.0)
+    found = design(asked(3), Knowledge(pilots={place: Pilot(sd=0.5, df=2)}))
+    named = design(asked(3), Knowledge(sd=0.5 * 2.1169364935501847))
+    assert found["detectable_difference"] == pytest.approx(named["detectable_difference"])
+    (pilot,) = found["pilots"]
+    assert pilot["upper"] == pytest.approx(1.0585, abs=1e-4)
+    assert (pilot["dataset"], pilot["label_fraction"], pilot["df"]) == (*vars(place).values(), 2)
+
+
+def test_sds_of_datasets_that_share_a_pretraining_are_averaged() -> None:
+    datasets = ["demo-isaid,demo-potsdam"]
+    pilots = {Place("demo-isaid", 1.0): Pilot(1, 1e9), Place("demo-potsdam", 1.0): Pilot(3, 1e9)}
+    found = design(asked(3, datasets=datasets), Knowledge(pilots=pilots))
+    test = t_test(0, [Term(4 / 3, 2), Term(1 / 12, 2), Term(9 / 12, 2)], 0.05)
+    expected = detectable(test.se, test.df, 0.05)
+    assert found["detectable_difference"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_unknown_spread_is_null_with_the_dataset_that_lacks_it() -> None:
+    known = Knowledge(pilots={Place("demo-isaid", 1.0): Pilot(0.5, 2)})
+    found = design(asked(3, datasets=["demo-isaid,demo-potsdam"]), known)
+    assert found["detectable_difference"] is None
+    assert "no spread is known on demo-potsdam:" in found["detectable_difference_reason"]
+    assert found["detectable_by_dataset"]["demo-potsdam"] is None
+    assert found["detectable_by_dataset"]["demo-isaid"] > 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "known", "reason"),
+    [
+        ({"strategies": ["scratch"]}, Knowledge(sd=1), "one arm"),
+        ({"pretrain_seeds": 1}, Knowledge(sd=1), "imagenet has fewer than 2 independent runs"),
+        ({}, Knowledge(), "--sd names one"),
+        ({}, Knowledge(pilots={Place("demo-isaid", 1.0): Pilot(0, 2)}), "is the seed used"),
+    ],
+)
+def test_what_cannot_be_said_is_null_with_a_reason(
+    flags: dict[str, Any], known: Knowledge, reason: str
+) -> None:
+    found = design(asked(**flags), known)
+    assert found["detectable_difference"] is None
+    assert reason in found["detectable_difference_reason"]
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def test_smallest_p_of_exact_tests_and_what_it_cannot_reach() -> None:
+    one = design(asked(), Knowledge())
+    assert one["p_floor"] is None
+    assert one["p_floor_reason"] == "one dataset: there is no exact test over datasets"
+    four = design(asked(datasets=FOUR_DATASETS), Knowledge())
+    assert four["p_floor"] == 0.125
+    assert four["p_floor_reason"] == (
+        "4 datasets: the smallest p of an exact sign-flip or signed-rank test is 0.125; it cannot "
+        "reach 0.05 however large the gain, 6 datasets could"
+    )
+    arms = [*TWO, "imagenet[inflate=mean]"]
+    three = design(asked(datasets=FOUR_DATASETS, strategies=arms), Knowledge())
+    assert ", 0.25 after Holm over 2;" in three["p_floor_reason"]
+    assert "7 datasets could" in three["p_floor_reason"]
