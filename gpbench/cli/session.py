@@ -222,8 +222,8 @@ class Running:
     verbose: bool = False
 
 
-def executor_of(plan: Plan, running: Running) -> Executor:
-    """Return what runs the stages.
+def executor_of(plan: Plan, running: Running, console: Console) -> Executor:
+    """Return what runs the stages; what takes long to start says so on the console.
 
     Raises:
         InvalidValueError: If a flag or `execution.pretrain_workers` does not go with the executor.
@@ -232,7 +232,7 @@ def executor_of(plan: Plan, running: Running) -> Executor:
     if running.jobs is not None and running.jobs < 1:
         raise InvalidValueError("--jobs", running.jobs, "1 or more")
     if running.executor == "ray":
-        return _ray(plan, running)
+        return _ray(plan, running, console)
     for flag, value in (
         ("--address", running.address),
         ("--gpus-per-stage", running.gpus_per_stage),
@@ -252,7 +252,7 @@ def executor_of(plan: Plan, running: Running) -> Executor:
     return Inline() if alone and not _on_gpu(plan) else Processes(jobs)
 
 
-def _ray(plan: Plan, running: Running) -> Executor:
+def _ray(plan: Plan, running: Running, console: Console) -> Executor:
     from gpbench.execution.ray_cluster import ClusterOptions, Needs, require_ray
 
     require_ray()
@@ -268,6 +268,7 @@ def _ray(plan: Plan, running: Running) -> Executor:
     return RayTune(
         ClusterOptions(running.address, running.gpus_per_stage, running.jobs, running.verbose),
         Needs(plan.experiment.recipe.cpu_threads, execution.device, execution.pretrain_workers),
+        say=lambda text: console.print(text, markup=False, soft_wrap=True),
     )
 
 
@@ -345,7 +346,10 @@ def headline_of(plan: Plan, place: Place) -> Callable[[Outcome, PlanItem], str]:
 
 @contextmanager
 def _interruptible(driver: Driver, console: Console) -> Iterator[None]:
-    """Let the first Ctrl-C checkpoint and stop, and the second one end everything at once."""
+    """Let the first Ctrl-C checkpoint and stop, and the second one end everything at once.
+
+    After the second the run reports nothing more: how to continue is said here.
+    """
 
     def handle(signum: int, frame: object) -> None:
         if driver.stop_wanted:
@@ -356,11 +360,15 @@ def _interruptible(driver: Driver, console: Console) -> Iterator[None]:
     previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
+    except KeyboardInterrupt:
+        say_how_to_continue(console)
+        raise  # ends with 130
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def resume_command() -> str:
-    """Return the command line that continues this run; --force would begin it anew."""
-    return shlex.join(["gpbench", *(word for word in sys.argv[1:] if word != "--force")])
+def say_how_to_continue(console: Console) -> None:
+    """Print the command line that continues this run; --force would begin it anew."""
+    again = shlex.join(["gpbench", *(word for word in sys.argv[1:] if word != "--force")])
+    console.print(f"Continue with: {again}", markup=False, soft_wrap=True)

@@ -48,7 +48,12 @@ class RayTune(Executor):
     name = "ray"
 
     def __init__(
-        self, options: ClusterOptions, needs: Needs, *, runner: Runner | None = None
+        self,
+        options: ClusterOptions,
+        needs: Needs,
+        *,
+        runner: Runner | None = None,
+        say: Callable[[str], None] | None = None,
     ) -> None:
         """Take what decides where stages run.
 
@@ -56,8 +61,9 @@ class RayTune(Executor):
             options: Which cluster.
             needs: What a stage asks for.
             runner: What runs a stage, importable in the workers; None: gpbench's own.
+            say: Is told what takes seconds before the first stage; None: nobody is.
         """
-        self._options, self._needs, self._runner = options, needs, runner
+        self._options, self._needs, self._runner, self._say = options, needs, runner, say
         self._cluster = ExitStack()
         self._folder: Path | None = None
 
@@ -105,6 +111,9 @@ class RayTune(Executor):
     def _joined(self) -> tuple[Path, Shares]:
         """Return a folder of this run's own, and what a stage gets, once there is a cluster."""
         if self._folder is None:
+            if self._say is not None:
+                address = self._options.address
+                self._say("starting Ray" if address is None else f"joining Ray at {address}")
             self._folder = self._cluster.enter_context(cluster(self._options, self._needs))
         nodes = alive_nodes()
         if self._options.address is not None:
