@@ -5,8 +5,9 @@ from __future__ import annotations
 import enum
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,15 +28,13 @@ from gpbench.core.selector import expand, is_pattern, parse_selector, split_list
 if TYPE_CHECKING:
     from gpbench.compare.comparison import Comparison
     from gpbench.compare.study import Study
+    from gpbench.store import Store
 
 app = typer.Typer()
 
 NOT_MET = 4
 """Exit code of `--require`."""
-INSTEAD = {
-    "--plan": "gpbench plan shows what a design can decide",
-    "--plots": "--format json holds all numbers that a plot would show",
-}
+BEST = "best:"
 
 
 class LevelName(enum.StrEnum):
@@ -45,6 +44,7 @@ class LevelName(enum.StrEnum):
 
 class CorrectionName(enum.StrEnum):
     holm = "holm"
+    max_t = "max-t"
     bh = "bh"
     none = "none"
 
@@ -72,7 +72,11 @@ def compare(
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(help="The arm to compare with. Default: imagenet.", show_default=False),
+        typer.Option(
+            help="The arm to compare with. best:ARM,ARM (globs work): the best of several, its choice "
+            "corrected for. Default: imagenet.",
+            show_default=False,
+        ),
     ] = None,
     metric: Annotated[
         str | None,
@@ -103,8 +107,12 @@ def compare(
     ] = None,
     alpha: Annotated[float, typer.Option(help="Chance of a false claim.")] = 0.05,
     correction: Annotated[
-        CorrectionName, typer.Option(help="How p-values are adjusted for several tests.")
-    ] = CorrectionName.holm,
+        CorrectionName | None,
+        typer.Option(
+            help="How p-values are adjusted for several tests. Default: holm; max-t for best:.",
+            show_default=False,
+        ),
+    ] = None,
     experiment: ExperimentName = None,
     table: Annotated[
         Path | None,
@@ -115,7 +123,10 @@ def compare(
             show_default=False,
         ),
     ] = None,
-    plan: Annotated[bool, typer.Option("--plan", hidden=True)] = False,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Show how many pre-trainings or datasets would be enough."),
+    ] = False,
     plots: Annotated[Path | None, typer.Option(hidden=True)] = None,
     rng_seed: Annotated[
         int | None,
@@ -145,60 +156,69 @@ def compare(
     no_color: NoColor = False,
 ) -> None:
     """Test strategies against a baseline on stored results, or on a table of any tool."""
-    if plan or plots is not None:
-        _refuse_later("--plan" if plan else "--plots")
+    if plots is not None:
+        raise ConfigError(
+            "--plots is not there yet: --format json holds all numbers that a plot would show"
+        )
     from gpbench.compare.compare import compare as compared
     from gpbench.compare.comparison import Request
     from gpbench.compare.table import table_study
 
     if table is not None and experiment is not None:
         raise ConfigError("--table and --experiment exclude each other: a table is no experiment")
-    if table is not None:
-        study = table_study(table, metric, protocol)
-    else:
-        study = _stored(db, workdir, experiment, metric, protocol)
-    comparison = compared(
-        study,
-        Request(
-            candidates=_candidates(arms or [], study.arms),
-            baseline=baseline,
-            level=None if level is None else level.value,
-            margin=margin,
-            alpha=alpha,
-            correction=correction.value,
-            rng_seed=rng_seed,
-        ),
-    )
-    _hand_out(comparison, format_, output)
+    with ExitStack() as stack:
+        counts = None
+        if table is not None:
+            study = table_study(table, metric, protocol)
+        else:
+            store = stack.enter_context(_store(db, workdir))
+            study = _stored(store, experiment, metric, protocol)
+        comparison = compared(
+            study,
+            Request(
+                candidates=_arms(arms or [], study.arms),
+                baselines=_baselines(baseline, study.arms),
+                level=None if level is None else level.value,
+                margin=margin,
+                alpha=alpha,
+                correction=None if correction is None else correction.value,
+                rng_seed=rng_seed,
+            ),
+            counts,
+        )
+    _hand_out(comparison, format_, output, detailed=verbose > 0, needed=plan)
     if require is not None and not _met(comparison, require, level):
         raise typer.Exit(NOT_MET)
 
 
-def _refuse_later(flag: str) -> NoReturn:
-    """Refuse what this version cannot do yet: a flag is never ignored."""
-    raise ConfigError(f"{flag} is not there yet: {INSTEAD[flag]}")
+def _store(db: str | None, workdir: Path | None) -> Store:
+    from gpbench.store import Store
+
+    return Store.open(database_url(db, workdir_path(workdir)), read_only=True)
 
 
 def _stored(
-    db: str | None,
-    workdir: Path | None,
-    experiment: str | None,
-    metric: str | None,
-    protocol: str | None,
+    store: Store, experiment: str | None, metric: str | None, protocol: str | None
 ) -> Study:
     """Return the study of a stored experiment: the one named, else the one planned last."""
     from gpbench.compare.stored import stored_study
-    from gpbench.store import Store
 
-    url = database_url(db, workdir_path(workdir))
-    with Store.open(url, read_only=True) as store:
-        name = experiment or store.latest_experiment()
-        if name is None:
-            raise DataError(f"{url} holds no experiment yet: gpbench run makes one")
-        return stored_study(store, name, metric, protocol)
+    name = experiment or store.latest_experiment()
+    if name is None:
+        raise DataError("the database holds no experiment yet: gpbench run makes one")
+    return stored_study(store, name, metric, protocol)
 
 
-def _candidates(texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
+def _baselines(text: str | None, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the arm to compare with, or all that `best:` names."""
+    if text is None:
+        return ()
+    if text.startswith(BEST) and text not in known:
+        return _arms([text.removeprefix(BEST)], known)
+    return (text,)
+
+
+def _arms(texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
     """Return the arms that texts name: an arm as it is, a list with commas, or globs."""
     names: list[str] = []
     for text in texts:
@@ -212,12 +232,19 @@ def _candidates(texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _hand_out(comparison: Comparison, format_: ReportFormat, output: Path | None) -> None:
+def _hand_out(
+    comparison: Comparison,
+    format_: ReportFormat,
+    output: Path | None,
+    *,
+    detailed: bool,
+    needed: bool,
+) -> None:
     """Print the report, or write it whole."""
     if output is None and format_ is ReportFormat.table:
         from gpbench.reports.terminal import print_comparison
 
-        print_comparison(comparison, stdout())
+        print_comparison(comparison, stdout(), detailed=detailed, needed=needed)
     elif output is None:
         typer.echo(_text(comparison, format_), nl=False)
     else:

@@ -3,59 +3,71 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 
-from gpbench.compare.comparison import Comparison, Request
+from gpbench.compare.across import omnibus
+from gpbench.compare.arms import Sides, sides
+from gpbench.compare.comparison import Comparison, Family, Request
 from gpbench.compare.contrast import draft
+from gpbench.compare.failures import failures
 from gpbench.compare.fairness import banners, notes, unfairness, warnings
+from gpbench.compare.images import SceneCounts
+from gpbench.compare.judged import Group, contrasts
 from gpbench.compare.study import Study
 from gpbench.compare.verdict import Judge
-from gpbench.core.errors import ComparisonError, InvalidValueError, UnknownNameError
+from gpbench.compare.words import Correction
+from gpbench.core.errors import InvalidValueError
 from gpbench.core.seeds import derive_seed
 
-USUAL_BASELINE = "imagenet"
 
-
-def compare(study: Study, request: Request) -> Comparison:
+def compare(study: Study, request: Request, counts: SceneCounts | None = None) -> Comparison:
     """Return the candidates' gains over the baseline, per dataset and averaged over datasets.
 
     Several label fractions give one contrast each.
 
+    Args:
+        study: What was run.
+        request: What is asked.
+        counts: Where the pixel counts of scenes are, for claims about new images; None: nowhere.
+
     Raises:
         ComparisonError: If no baseline is named and `imagenet` is not there, or no candidate is.
-        ConfigError: If an arm is unknown, or alpha or margin is out of range.
+        ConfigError: If an arm is unknown, alpha or margin is out of range, or the correction does
+            not go with several baselines.
     """
     _check(request)
-    baseline, candidates = _sides(study, request)
-    study = _restricted(study, (*candidates, baseline))
+    arms = sides(study, request)
+    study = _restricted(study, (*arms.candidates, *arms.baselines))
     fractions = sorted({run.label_fraction for run in study.runs})
-    drafts = [draft(study, arm, baseline, f, request) for arm in candidates for f in fractions]
-    judge = Judge(request, study.trial)
-    headlines = judge.findings([d.evidence for d in drafts])
-    rows = judge.findings([evidence for d in drafts for evidence in d.row_evidence])
-    remaining = iter(rows)
     data_hash = study.data_hash
+    judge = Judge(request, study.trial, _correction(request, arms), _rng_seed(request, data_hash))
+    groups = [_group(study, arm, arms, f, request) for arm in arms.candidates for f in fractions]
+    drafts = [each for group in groups for each in group.drafts]
+    told = [*warnings(study, arms.baselines[0]), *(w for d in drafts for w in d.warnings())]
+    pairs = [(arm, baseline) for arm in arms.candidates for baseline in arms.baselines]
     return Comparison(
         study=study.name,
         metric=study.metric,
-        baseline=baseline,
+        baselines=arms.baselines,
         alpha=request.alpha,
-        correction=request.correction,
+        correction=judge.correction,
         margin=request.margin,
-        family=(len(headlines), len(rows)),
-        data_hash=data_hash,
-        rng_seed=_rng_seed(request, data_hash),
-        contrasts=tuple(
-            d.contrast(finding, list(islice(remaining, len(d.pairs))))
-            for d, finding in zip(drafts, headlines, strict=True)
+        family=Family(
+            len(drafts),
+            sum(len(each.rows) for each in drafts),
+            sum(len(each.backbones) for each in drafts),
         ),
+        data_hash=data_hash,
+        rng_seed=judge.rng_seed,
+        contrasts=contrasts(study, request, groups, judge, counts),
         runs=study.runs,
         excluded=study.excluded,
-        fairness=tuple(e for arm in candidates for e in unfairness(study, arm, baseline)),
-        banners=tuple(banners(study)),
-        warnings=tuple(
-            dict.fromkeys([*warnings(study, baseline), *(w for d in drafts for w in d.warnings())])
+        fairness=tuple(e for arm, baseline in pairs for e in unfairness(study, arm, baseline)),
+        failures=tuple(f for pair in pairs if (f := failures(study, *pair)) is not None),
+        omnibus=tuple(
+            found for f in fractions if (found := omnibus(study, f, judge.rng)) is not None
         ),
+        banners=tuple(banners(study)),
+        warnings=tuple(dict.fromkeys(told)),
         notes=tuple(notes(study)),
         trial=study.trial,
         partial=study.partial,
@@ -69,26 +81,37 @@ def _check(request: Request) -> None:
         raise InvalidValueError("--margin", request.margin, "more than 0 percent points")
 
 
-def _sides(study: Study, request: Request) -> tuple[str, tuple[str, ...]]:
-    """Return the baseline, and the candidates in the order of the study."""
-    for name in (*request.candidates, *([request.baseline] if request.baseline else [])):
-        if name not in study.arms:
-            raise UnknownNameError("arm", name, study.arms)
-    baseline, arms = request.baseline or USUAL_BASELINE, ", ".join(study.arms)
-    if baseline not in study.arms:
-        raise ComparisonError(
-            f"'{study.name}' has no arm '{USUAL_BASELINE}' to compare with: name one by --baseline "
-            f"({arms})"
+def _correction(request: Request, arms: Sides) -> Correction:
+    """Return the correction asked for, else Holm's; the best of several needs max-T."""
+    several = len(arms.baselines) > 1
+    if several and request.correction not in (None, "max-t"):
+        raise InvalidValueError(
+            "--correction",
+            request.correction,
+            "max-t, or left out: the choice of the best baseline is corrected for by it",
         )
-    named = request.candidates or study.arms
-    candidates = tuple(arm for arm in study.arms if arm in named and arm != baseline)
-    if not candidates:
-        raise ComparisonError(
-            f"nothing to compare with the baseline {baseline}: '{study.name}' has only {arms}"
-            if len(study.arms) == 1
-            else f"nothing to compare: {baseline} is the baseline; name another arm of {arms}"
-        )
-    return baseline, candidates
+    return request.correction or ("max-t" if several else "holm")
+
+
+def _group(
+    study: Study, candidate: str, arms: Sides, label_fraction: float, request: Request
+) -> Group:
+    """Return the candidate's contrasts with all baselines, over the datasets that all have."""
+    drafts = [draft(study, candidate, b, label_fraction, request) for b in arms.baselines]
+    shared = set.intersection(*({d.name for d in each.datasets} for each in drafts))
+    if any(len(each.datasets) > len(shared) for each in drafts):
+        # a mean over other datasets is no better or worse baseline
+        study = replace(study, datasets=tuple(d for d in study.datasets if d.name in shared))
+        absent = tuple(sorted({d.name for each in drafts for d in each.datasets} - shared))
+        drafts = [
+            replace(again, absent=tuple(dict.fromkeys([*first.absent, *absent])))
+            for first, again in zip(
+                drafts,
+                [draft(study, candidate, b, label_fraction, request) for b in arms.baselines],
+                strict=True,
+            )
+        ]
+    return Group(tuple(drafts))
 
 
 def _restricted(study: Study, arms: tuple[str, ...]) -> Study:

@@ -6,16 +6,15 @@ Differences are candidate minus baseline in percent points; None is what was not
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from gpbench.compare.failures import Failures
+from gpbench.compare.images import ImageScope
 from gpbench.compare.study import Run, StudyDataset
+from gpbench.compare.words import Correction, Level, Scope, Span, Verdict
 from gpbench.core.plan import Excluded
-
-Verdict = Literal["better", "worse", "equivalent", "inconclusive", "undecidable"]
-Level = Literal["strategy", "checkpoint"]
-Scope = Literal["fixed-suite", "seeds"]
-Correction = Literal["holm", "bh", "none"]
-Span = tuple[float, float]
+from gpbench.stats.components import Spread
+from gpbench.stats.friedman import Friedman
+from gpbench.stats.posterior import Posterior
 
 
 @dataclass(frozen=True)
@@ -24,13 +23,15 @@ class Request:
 
     candidates: tuple[str, ...] = ()
     """Empty: every arm but the baseline."""
-    baseline: str | None = None
+    baselines: tuple[str, ...] = ()
+    """Empty: `imagenet`. Several: a candidate meets the best of them, the choice corrected for."""
     level: Level | None = None
     """None: `strategy` where the design reaches it, else `checkpoint`, and said so."""
     margin: float | None = None
     """Differences smaller than this, in percent points, do not matter; None: never `equivalent`."""
     alpha: float = 0.05
-    correction: Correction = "holm"
+    correction: Correction | None = None
+    """None: Holm's, or max-T where there are several baselines."""
     rng_seed: int | None = None
 
 
@@ -41,6 +42,8 @@ class Equivalence:
     ci: Span
     p: float
     p_adjusted: float
+    posterior: Posterior
+    """The chances, under a flat prior, that the difference lies below, within, above the margin."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,77 @@ class Row:
     test: str | None
     a12: float | None
     """P(candidate > baseline) + P(equal) / 2 over units; None where an arm is several samples."""
+    a12_ci: Span | None
+    spread: tuple[Spread, Spread]
+    """Of pre-training and of fine-tuning, for the candidate and the baseline."""
+    correlation: float | None
+    """Of the paired units, where the test is paired."""
     headline: Headline | None = None
+    images: ImageScope | str = ""
+    """The claim about new images of the dataset, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Exact:
+    """What needs no distribution: the gains of the datasets as they are; None: not computed."""
+
+    sign_flip_p: float
+    signed_rank_p: float
+    floor: float
+    """The smallest p that these tests can give with so many datasets."""
+    hodges_lehmann: float
+    wins: int
+    ties: int
+    losses: int
+    leave_one_out: Span | None
+    """The least and the greatest mean gain with one dataset left out; None for two datasets."""
+
+
+@dataclass(frozen=True)
+class Scoped:
+    """A claim of another scope than the contrast's own."""
+
+    scope: Scope
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class ByBackbone:
+    """The contrast with one backbone only."""
+
+    backbone: str
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class Against:
+    """The contrast with one of several baselines."""
+
+    baseline: str
+    finding: Finding
+
+
+@dataclass(frozen=True)
+class Sensitivity:
+    """What the finding would be with scores for the diverged runs.
+
+    `worst` gives the candidate's diverged runs the lowest score of any arm and the baseline's the
+    highest; `best` the reverse. `fragile`: one of them has another sign or decision.
+    """
+
+    diverged: tuple[int, int]
+    worst: Finding
+    best: Finding
+    fragile: bool
+
+
+@dataclass(frozen=True)
+class Needed:
+    """What the design lacks for 80 % power; None: unknown, or it cannot help."""
+
+    pretrainings: int | None
+    datasets: int | None
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -105,6 +178,16 @@ class Contrast:
     finetunings: tuple[int, int]
     """Fine-tunings compared, over all datasets and backbones."""
     rows: tuple[Row, ...]
+    exact: Exact | None
+    """Across datasets; None for fewer than two."""
+    scopes: tuple[Scoped, ...]
+    backbones: tuple[ByBackbone, ...]
+    """Empty where there is one."""
+    against: tuple[Against, ...] = ()
+    """All baselines, where there were several: `baseline` is the one with the highest mean."""
+    sensitivity: Sensitivity | None = None
+    """None where no run diverged."""
+    needed: Needed | None = None
 
 
 @dataclass(frozen=True)
@@ -118,28 +201,61 @@ class Unfairness:
 
 
 @dataclass(frozen=True)
+class Omnibus:
+    """Friedman's test over the datasets on which all arms have results."""
+
+    label_fraction: float
+    arms: tuple[str, ...]
+    datasets: tuple[str, ...]
+    dropped: tuple[str, ...]
+    """Datasets that some arm lacks."""
+    test: Friedman
+
+
+@dataclass(frozen=True)
+class Family:
+    """How many tests are corrected for together."""
+
+    headline: int
+    rows: int
+    backbones: int
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Everything that a report shows."""
 
     study: str
     metric: str
-    baseline: str
+    baselines: tuple[str, ...]
     alpha: float
     correction: Correction
     margin: float | None
-    family: tuple[int, int]
-    """Number of tests corrected for together: headlines, and rows."""
+    family: Family
     data_hash: str
     rng_seed: int
     contrasts: tuple[Contrast, ...]
     runs: tuple[Run, ...]
     excluded: tuple[Excluded, ...]
     fairness: tuple[Unfairness, ...]
+    failures: tuple[Failures, ...]
+    """Of the arms whose runs diverged, or whose baseline's did."""
+    omnibus: tuple[Omnibus, ...]
+    """Whether the arms differ at all, where there are 3 arms and datasets. No verdict uses it."""
     banners: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     trial: bool
     partial: tuple[str, ...]
+
+    @property
+    def baseline(self) -> str:
+        """Return the baseline's name, or all of them."""
+        return (
+            self.baselines[0]
+            if len(self.baselines) == 1
+            else f"best of {', '.join(self.baselines)}"
+        )
 
     @property
     def diverged(self) -> tuple[Run, ...]:

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gpbench.compare.cell import Cell, Pair, pair
-from gpbench.compare.comparison import Contrast, Finding, Headline, Request, Row
+from gpbench.compare.across import over_datasets
+from gpbench.compare.cell import Cell, Pair, mean, pair
+from gpbench.compare.comparison import Finding, Headline, Request, Row
 from gpbench.compare.evidence import Evidence, Side, weigh
 from gpbench.compare.study import Study, StudyDataset
+from gpbench.stats.components import Spread, spread
 
 
 @dataclass(frozen=True)
 class Draft:
-    """A contrast's runs by dataset, and the evidence: of the average, and of each dataset."""
+    """A contrast's runs by dataset, and the evidence of every claim that is made of them."""
 
     candidate: str
     baseline: str
@@ -27,49 +29,38 @@ class Draft:
     absent: tuple[str, ...]
     """Datasets of the study that cannot be compared."""
     evidence: Evidence
-    row_evidence: tuple[Evidence, ...]
+    """Of the average over the datasets."""
+    rows: tuple[Evidence, ...]
+    """Of each dataset."""
+    across: Evidence | None
+    """Of new datasets of the kind."""
+    backbones: tuple[tuple[str, Evidence], ...]
+    """Of the average with one backbone; empty where there is one."""
 
-    def contrast(self, finding: Finding, row_findings: Sequence[Finding]) -> Contrast:
-        """Return the contrast with its verdicts, one per dataset in order."""
-        a, b = [p.candidate for p in self.pairs], [p.baseline for p in self.pairs]
-        runs = [
+    @property
+    def baseline_mean(self) -> float:
+        return mean(p.baseline.mean for p in self.pairs)
+
+    @property
+    def pretrainings(self) -> tuple[int, int]:
+        a, b = self.cells
+        return _pretrainings(a), _pretrainings(b)
+
+    @property
+    def finetunings(self) -> tuple[int, int]:
+        counts = [
             sum(len(c.replicates) * len(p.backbones) for c, p in zip(side, self.pairs, strict=True))
-            for side in (a, b)
+            for side in self.cells
         ]
-        return Contrast(
-            candidate=self.candidate,
-            baseline=self.baseline,
-            metric=self.metric,
-            label_fraction=self.label_fraction,
-            scope="seeds" if len(self.pairs) == 1 else "fixed-suite",
-            finding=finding,
-            pretrainings=(_pretrainings(a), _pretrainings(b)),
-            finetunings=(runs[0], runs[1]),
-            rows=tuple(map(self._row, self.datasets, self.pairs, self.row_evidence, row_findings)),
-        )
+        return counts[0], counts[1]
 
-    def warnings(self) -> Iterator[str]:
-        """Yield what was left out of this contrast, and which values look wrong."""
-        versus = f"{self.candidate} against {self.baseline}"
-        if self.absent and self.pairs:
-            yield f"{versus}: no comparable results on {', '.join(self.absent)}, left out"
-        for dataset, found, evidence in zip(
-            self.datasets, self.pairs, self.row_evidence, strict=True
-        ):
-            arms = (self.candidate, self.baseline)
-            for arm, count in zip(arms, found.incomplete, strict=True):
-                if count:
-                    yield (
-                        f"{versus} on {dataset.name}: {count} replicate(s) of {arm} left out, they "
-                        f"lack one of the backbones {', '.join(found.backbones)}"
-                    )
-            if evidence.constant:
-                yield (
-                    f"all scores of {evidence.constant} on {dataset.name} are the same (sd = 0): "
-                    "is the seed used?"
-                )
+    @property
+    def cells(self) -> tuple[list[Cell], list[Cell]]:
+        return [p.candidate for p in self.pairs], [p.baseline for p in self.pairs]
 
-    def _row(self, dataset: StudyDataset, found: Pair, evidence: Evidence, finding: Finding) -> Row:
+    def row(self, at: int, finding: Finding, alpha: float) -> Row:
+        """Return the contrast on one dataset, with its verdict."""
+        dataset, found, evidence = self.datasets[at], self.pairs[at], self.rows[at]
         a, b = found.candidate, found.baseline
         own = None
         if dataset.metric is not None and dataset.metric != self.metric:
@@ -86,8 +77,30 @@ class Draft:
             finding=finding,
             test=evidence.method,
             a12=evidence.a12,
+            a12_ci=evidence.a12_ci,
+            spread=(_spread(a, alpha), _spread(b, alpha)),
+            correlation=evidence.correlation,
             headline=own,
         )
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what was left out of this contrast, and which values look wrong."""
+        versus = f"{self.candidate} against {self.baseline}"
+        if self.absent and self.pairs:
+            yield f"{versus}: no comparable results on {', '.join(self.absent)}, left out"
+        for dataset, found, evidence in zip(self.datasets, self.pairs, self.rows, strict=True):
+            arms = (self.candidate, self.baseline)
+            for arm, count in zip(arms, found.incomplete, strict=True):
+                if count:
+                    yield (
+                        f"{versus} on {dataset.name}: {count} replicate(s) of {arm} left out, they "
+                        f"lack one of the backbones {', '.join(found.backbones)}"
+                    )
+            if evidence.constant:
+                yield (
+                    f"all scores of {evidence.constant} on {dataset.name} are the same (sd = 0): "
+                    "is the seed used?"
+                )
 
 
 def draft(
@@ -100,6 +113,12 @@ def draft(
     ]
     compared = [(dataset, p) for dataset, p in found if p is not None]
     pairs = [p for _, p in compared]
+    arms = (candidate, baseline)
+
+    def weighed(chosen: Sequence[Pair]) -> Evidence:
+        return _weighed(arms, chosen, request, paired=label_fraction < 1)
+
+    evidence = weighed(pairs)
     return Draft(
         candidate=candidate,
         baseline=baseline,
@@ -108,20 +127,56 @@ def draft(
         datasets=tuple(dataset for dataset, _ in compared),
         pairs=tuple(pairs),
         absent=tuple(dataset.name for dataset, p in found if p is None),
-        evidence=_weighed(candidate, baseline, pairs, request),
-        row_evidence=tuple(_weighed(candidate, baseline, [p], request) for p in pairs),
+        evidence=evidence,
+        rows=tuple(weighed([p]) for p in pairs),
+        across=over_datasets(pairs, evidence, request.alpha),
+        backbones=tuple(
+            (name, weighed(chosen)) for name, chosen in _by_backbone(study, arms, label_fraction)
+        ),
     )
 
 
+def _by_backbone(
+    study: Study, arms: tuple[str, str], label_fraction: float
+) -> Iterator[tuple[str, list[Pair]]]:
+    """Yield each backbone that both arms have, with their pairs; none where there is only one."""
+    sides = [
+        {run.backbone for d in study.datasets for run in study.runs_of(arm, d.name, label_fraction)}
+        for arm in arms
+    ]
+    names = sorted(sides[0] & sides[1])
+    for name in names if len(names) > 1 else ():
+        found = (
+            _pair(study, dataset.name, *arms, label_fraction, backbone=name)
+            for dataset in study.datasets
+        )
+        yield name, [p for p in found if p is not None]
+
+
 def _pair(
-    study: Study, dataset: str, candidate: str, baseline: str, label_fraction: float
+    study: Study,
+    dataset: str,
+    candidate: str,
+    baseline: str,
+    label_fraction: float,
+    *,
+    backbone: str | None = None,
 ) -> Pair | None:
-    here = [r for r in study.runs if (r.dataset, r.label_fraction) == (dataset, label_fraction)]
-    sides = [[run for run in here if run.arm == arm] for arm in (candidate, baseline)]
+    sides = [
+        [
+            run
+            for run in study.runs_of(arm, dataset, label_fraction)
+            if backbone in (None, run.backbone)
+        ]
+        for arm in (candidate, baseline)
+    ]
     return pair(dataset, sides[0], sides[1])
 
 
-def _weighed(candidate: str, baseline: str, pairs: Sequence[Pair], request: Request) -> Evidence:
+def _weighed(
+    arms: tuple[str, str], pairs: Sequence[Pair], request: Request, *, paired: bool
+) -> Evidence:
+    candidate, baseline = arms
     if not pairs:
         reason = f"{candidate} and {baseline} have no finished results on a common dataset"
         return Evidence(None, request.level or "strategy", reason)
@@ -130,7 +185,14 @@ def _weighed(candidate: str, baseline: str, pairs: Sequence[Pair], request: Requ
         Side(baseline, tuple(p.baseline for p in pairs)),
         request.level,
         request.alpha,
+        paired=paired,
     )
+
+
+def _spread(cell: Cell, alpha: float) -> Spread:
+    """Return the spread of an arm's scores; runs without a pre-training are one unit's."""
+    units = list(cell.units.values())
+    return spread(units if cell.pretrains else [[v for u in units for v in u]], alpha)
 
 
 def _pretrainings(cells: Sequence[Cell]) -> int:

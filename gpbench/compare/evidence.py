@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gpbench.compare.cell import Cell, mean
-from gpbench.compare.comparison import Level
+from gpbench.compare.pairs import correlation, paired_gains
+from gpbench.compare.words import Level, Span
 from gpbench.core.errors import ComparisonError
-from gpbench.stats.effect import a12
+from gpbench.stats.effect import a12, a12_interval
 from gpbench.stats.satterthwaite import Term, TTest, t_test, unit_term
 
 FOR_AN_INTERVAL, FOR_A_VERDICT = 2, 3
@@ -30,8 +31,12 @@ class Side:
 
 @dataclass(frozen=True)
 class Sample:
-    """Independent values, and the weight of their mean in the arm's mean."""
+    """Independent values, and the weight of their mean in the arm's mean, or in a difference.
 
+    The same `arm` and `values` are the same draws, wherever they are met.
+    """
+
+    arm: str
     values: tuple[float, ...]
     weight: float
 
@@ -69,11 +74,33 @@ class Evidence:
     test: TTest | None = None
     method: str | None = None
     a12: float | None = None
+    a12_ci: Span | None = None
+    correlation: float | None = None
+    """Of the units, where they are paired."""
     constant: str | None = None
+    samples: tuple[Sample, ...] = ()
+    """What varies; the baseline's weights are negative."""
+    gains: tuple[tuple[str, float], ...] = ()
+    """What varies where datasets are the units: their names and gains."""
 
 
-def weigh(candidate: Side, baseline: Side, asked: Level | None, alpha: float) -> Evidence:
-    """Return the mean over datasets of the candidate's gain, with what speaks for it."""
+def weigh(
+    candidate: Side,
+    baseline: Side,
+    asked: Level | None,
+    alpha: float,
+    *,
+    paired: bool = False,
+) -> Evidence:
+    """Return the mean over datasets of the candidate's gain, with what speaks for it.
+
+    Args:
+        candidate: One arm.
+        baseline: The other, on the same datasets.
+        asked: The level; None: the highest that the design reaches.
+        alpha: The interval covers 1 - alpha.
+        paired: Whether equal replicates of both arms share a drawn subset of the labels.
+    """
     difference = mean(c.mean for c in candidate.cells) - mean(c.mean for c in baseline.cells)
     sides = (candidate, baseline)
     shares = [share(side, asked) for side in sides]
@@ -81,22 +108,61 @@ def weigh(candidate: Side, baseline: Side, asked: Level | None, alpha: float) ->
     unknown = Evidence(difference, level, "; ".join(s.remark for s in shares if s.remark))
     if not all(s.samples for s in shares):
         return unknown
-    terms = [[sample.term for sample in s.samples] for s in shares]
+    if paired:
+        gains = paired_gains(candidate.cells, baseline.cells, level)
+        if gains is not None:
+            return _of_pairs(unknown, f"{candidate.arm} - {baseline.arm}", gains, alpha)
+    samples = [*shares[0].samples, *(replace(s, weight=-s.weight) for s in shares[1].samples)]
     try:
-        test = t_test(difference, [*terms[0], *terms[1]], alpha)
+        test = t_test(difference, [sample.term for sample in samples], alpha)
     except ComparisonError as error:
         return replace(unknown, reason=str(error))
     single = all(len(s.samples) == 1 for s in shares)
     still = [
-        side.arm for side, own in zip(sides, terms, strict=True) if not any(t.variance for t in own)
+        side.arm
+        for side, own in zip(sides, shares, strict=True)
+        if not any(sample.term.variance for sample in own.samples)
     ]
-    return replace(
+    found = replace(
         unknown,
         decisive=all(s.decisive for s in shares),
         test=test,
         method="welch" if single else "satterthwaite",
-        a12=a12(shares[0].samples[0].values, shares[1].samples[0].values) if single else None,
         constant=still[0] if still else None,
+        samples=tuple(samples),
+    )
+    if not single:
+        return found
+    a, b = (s.samples[0].values for s in shares)
+    chance = a12(a, b)
+    return replace(found, a12=chance, a12_ci=a12_interval(chance, len(a), len(b), alpha))
+
+
+def _of_pairs(
+    unknown: Evidence, pair: str, gains: tuple[tuple[float, float], ...], alpha: float
+) -> Evidence:
+    """Return what differences within pairs of units show.
+
+    Args:
+        unknown: What is known without them.
+        pair: A name for what is paired.
+        gains: The candidate's and the baseline's value of each pair.
+        alpha: As everywhere.
+    """
+    differences = tuple(a - b for a, b in gains)
+    sample = Sample(pair, differences, 1.0)
+    try:
+        test = t_test(mean(differences), [sample.term], alpha)
+    except ComparisonError as error:
+        return replace(unknown, reason=str(error))
+    return replace(
+        unknown,
+        difference=test.difference,
+        decisive=len(gains) >= FOR_A_VERDICT,
+        test=test,
+        method="paired-t",
+        correlation=correlation(gains),
+        samples=(sample,),
     )
 
 
@@ -136,21 +202,21 @@ def _part(arm: str, group: tuple[Cell, ...], datasets: int, asked: Level | None)
     values = unit_means(group)
     few = "" if len(values) >= FOR_A_VERDICT else _few(arm, len(values), group)
     if pretrains and asked == "checkpoint":
-        fixed = _checkpoint(group, datasets)
+        fixed = _checkpoint(arm, group, datasets)
         return replace(fixed, remark=fixed.remark and f"{arm}{fixed.remark}")
     if pretrains and asked is None and len(values) < FOR_AN_INTERVAL:
-        fixed = _checkpoint(group, datasets)
+        fixed = _checkpoint(arm, group, datasets)
         return replace(fixed, remark=f"{few}{fixed.remark}")
     level: Level = asked or "strategy"
     if len(values) < FOR_AN_INTERVAL:
         remark = f"{few}: an interval needs {FOR_AN_INTERVAL}, a verdict {FOR_A_VERDICT}"
         return Share(level, (), decisive=False, remark=remark)
-    sample = Sample(values, len(group) / datasets)
+    sample = Sample(arm, values, len(group) / datasets)
     remark = few and f"{few}: enough for an interval, a verdict needs {FOR_A_VERDICT}"
     return Share(level, (sample,), not few, remark)
 
 
-def _checkpoint(group: tuple[Cell, ...], datasets: int) -> Share:
+def _checkpoint(arm: str, group: tuple[Cell, ...], datasets: int) -> Share:
     """Return the share of fixed pre-trained models: only their fine-tunings vary, independently."""
     samples: list[Sample] = []
     decisive = True
@@ -160,7 +226,7 @@ def _checkpoint(group: tuple[Cell, ...], datasets: int) -> Share:
             remark = ", fine-tuned once: seed variance is unknown"
             return Share("checkpoint", (), decisive=False, remark=remark)
         weight = 1 / (datasets * len(fine_tunings))
-        samples.extend(Sample(values, weight) for values in fine_tunings)
+        samples.extend(Sample(arm, values, weight) for values in fine_tunings)
         degrees = sum(len(values) - 1 for values in fine_tunings)
         decisive = decisive and degrees >= FOR_A_VERDICT - 1
     remark = "" if decisive else f", fine-tuned twice: a verdict needs {FOR_A_VERDICT}"

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gpbench.compare.comparison import Correction, Equivalence, Finding, Request, Verdict
+import numpy as np
+
+from gpbench.compare.comparison import Equivalence, Finding, Request
 from gpbench.compare.evidence import Evidence
-from gpbench.stats.correction import benjamini_hochberg, holm
+from gpbench.compare.family import CORRECTIONS, adjusted, corrected
+from gpbench.compare.words import Correction, Verdict
+from gpbench.stats.posterior import posterior
 from gpbench.stats.satterthwaite import TTest, equivalence_p
 
-CORRECTIONS = {"holm": "Holm", "bh": "Benjamini-Hochberg", "none": "no correction"}
 CHECKPOINT = "these pre-trained models; another pre-training of the same strategy may differ"
 TRIAL = "a trial run is never ranked: verdicts are withheld"
 
@@ -21,34 +24,36 @@ class Judge:
 
     request: Request
     trial: bool
+    correction: Correction = "holm"
+    rng_seed: int = 0
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """Return the generator anew: what one claim draws does not depend on other claims."""
+        return np.random.Generator(np.random.PCG64(self.rng_seed))
 
     def findings(self, family: Sequence[Evidence]) -> list[Finding]:
-        """Return one finding per member of the declared family.
-
-        A member without a test counts in the family: what was looked at must not depend on how it
-        came out.
-        """
-        tests = [evidence.test for evidence in family]
-        p = adjusted([test.p if test else 1.0 for test in tests], self.request.correction)
+        """Return one finding per member of the declared family."""
+        p = corrected(family, self.correction, self.request.alpha, self.rng)
         margin = self.request.margin
         within: Sequence[float | None] = [None] * len(family)
         if margin is not None:
-            raw = [equivalence_p(test, margin) if test else 1.0 for test in tests]
-            within = adjusted(raw, self.request.correction)
+            raw = [equivalence_p(e.test, margin) if e.test else 1.0 for e in family]
+            within = adjusted(raw, self.correction)
         return [
-            self._finding(evidence, p_adjusted, p_within, len(family))
-            for evidence, p_adjusted, p_within in zip(family, p, within, strict=True)
+            self._finding(evidence, own, se, p_within, len(family))
+            for evidence, own, se, p_within in zip(family, p.p, p.se, within, strict=True)
         ]
 
     def _finding(
-        self, evidence: Evidence, p_adjusted: float, p_within: float | None, family: int
+        self, evidence: Evidence, p: float, se: float, p_within: float | None, family: int
     ) -> Finding:
         test = evidence.test
         if test is None:
             reason = self._joined("", evidence)
             return Finding("undecidable", evidence.level, reason, evidence.difference)
-        verdict = self._verdict(test, p_adjusted, p_within)
-        core = self._because(verdict, test, p_adjusted, family)
+        verdict = self._verdict(test, p, p_within)
+        core = self._because(verdict, test, p, se, family)
         if self.trial or not evidence.decisive:
             verdict, core = "undecidable", ""
         return Finding(
@@ -59,7 +64,7 @@ class Judge:
             test.ci,
             test.df,
             test.p,
-            p_adjusted,
+            p,
             self._equivalence(test, p_within),
         )
 
@@ -70,14 +75,18 @@ class Judge:
             return "equivalent"
         return "inconclusive"
 
-    def _because(self, verdict: Verdict, test: TTest, p_adjusted: float, family: int) -> str:
+    def _because(
+        self, verdict: Verdict, test: TTest, p_adjusted: float, se: float, family: int
+    ) -> str:
         """Return the sentence that leads from the numbers to the verdict."""
         margin, alpha = self.request.margin, self.request.alpha
         if verdict == "equivalent":
             return f"the {interval_name(2 * alpha)} lies within the margin of {margin:g} points"
         told = f"p = {p_adjusted:.2g}"
-        if family > 1 and self.request.correction != "none":
-            told += f" after {CORRECTIONS[self.request.correction]} over {family}"
+        if family > 1 and self.correction != "none":
+            told += f" after {CORRECTIONS[self.correction]} over {family}"
+        if se:
+            told += f" (drawn, +-{se:.1g})"
         if verdict == "inconclusive":
             return f"{told} is not below {alpha:g}, which is no evidence of equality"
         size = ""
@@ -92,19 +101,12 @@ class Judge:
         if margin is None or p_within is None:
             return None
         ci = test.interval(2 * self.request.alpha)
-        return Equivalence(ci, equivalence_p(test, margin), p_within)
+        return Equivalence(ci, equivalence_p(test, margin), p_within, posterior(test, margin))
 
     def _joined(self, core: str, evidence: Evidence) -> str:
         trial = TRIAL if self.trial else ""
         checkpoint = CHECKPOINT if evidence.level == "checkpoint" else ""
         return "; ".join(filter(None, [trial, core, evidence.reason, checkpoint]))
-
-
-def adjusted(p: Sequence[float], correction: Correction) -> Sequence[float]:
-    """Return the p-values of a family after its correction, in the order given."""
-    if correction == "none":
-        return p
-    return holm(p) if correction == "holm" else benjamini_hochberg(p)
 
 
 def interval_name(alpha: float) -> str:

@@ -4,24 +4,34 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from gpbench.compare.comparison import Comparison, Contrast, Finding, Row
+from gpbench.compare.comparison import (
+    Comparison,
+    Contrast,
+    Exact,
+    Finding,
+    Row,
+    Sensitivity,
+)
+from gpbench.compare.failures import Failures, Tally
+from gpbench.compare.images import ImageScope
 from gpbench.compare.study import Run
 from gpbench.core.plan import JsonObject
+from gpbench.stats.components import Sd, Spread
 
 SCHEMA = "gpbench.compare/1"
 
 
 def comparison_document(comparison: Comparison) -> JsonObject:
     """Return the document: plain JSON values without NaN, null where nothing was computed."""
-    headlines, rows = comparison.family
     return {
         "schema": SCHEMA,
         "experiment": comparison.study,
         "metric": comparison.metric,
         "baseline": comparison.baseline,
+        "baselines": list(comparison.baselines),
         "alpha": comparison.alpha,
         "correction": comparison.correction,
-        "family": {"headline": headlines, "rows": rows},
+        "family": asdict(comparison.family),
         "margin": comparison.margin,
         "data_hash": comparison.data_hash,
         "rng_seed": comparison.rng_seed,
@@ -34,6 +44,8 @@ def comparison_document(comparison: Comparison) -> JsonObject:
         "fairness": [
             {**asdict(entry), "values": list(entry.values)} for entry in comparison.fairness
         ],
+        "failures": [_failures(entry) for entry in comparison.failures],
+        "omnibus": [asdict(entry) for entry in comparison.omnibus],
         "warnings": [*comparison.banners, *comparison.warnings],
         "notes": list(comparison.notes),
     }
@@ -49,9 +61,16 @@ def _contrast(contrast: Contrast) -> JsonObject:
         "scope": contrast.scope,
         "pretrainings": list(contrast.pretrainings),
         "finetunings": list(contrast.finetunings),
-        "exact": None,
-        "needed": None,
-        "scopes": [],
+        "exact": _exact(contrast.exact) if contrast.exact else None,
+        "needed": asdict(contrast.needed) if contrast.needed else None,
+        "scopes": [{"scope": each.scope, **_finding(each.finding)} for each in contrast.scopes],
+        "backbones": [
+            {"backbone": each.backbone, **_finding(each.finding)} for each in contrast.backbones
+        ],
+        "baselines": [
+            {"baseline": each.baseline, **_finding(each.finding)} for each in contrast.against
+        ],
+        "sensitivity": _sensitivity(contrast.sensitivity) if contrast.sensitivity else None,
         "datasets": [_row(row, contrast.label_fraction) for row in contrast.rows],
     }
 
@@ -70,8 +89,14 @@ def _row(row: Row, label_fraction: float) -> JsonObject:
         **_finding(row.finding),
         "test": row.test,
         "a12": row.a12,
+        "a12_ci": _span(row.a12_ci),
+        "correlation": row.correlation,
+        "spread": {
+            side: _spread(own)
+            for side, own in zip(("candidate", "baseline"), row.spread, strict=True)
+        },
         "headline": asdict(row.headline) if row.headline else None,
-        "images": None,
+        "images": _images(row.images),
     }
 
 
@@ -82,12 +107,78 @@ def _finding(finding: Finding) -> JsonObject:
         "level": finding.level,
         "reason": finding.reason,
         "difference": finding.difference,
-        "ci": list(finding.ci) if finding.ci else None,
+        "ci": _span(finding.ci),
         "df": finding.df,
         "p": finding.p,
         "p_adjusted": finding.p_adjusted,
-        "equivalence": {**asdict(equivalence), "ci": list(equivalence.ci)} if equivalence else None,
+        "equivalence": {**asdict(equivalence), "ci": _span(equivalence.ci)}
+        if equivalence
+        else None,
     }
+
+
+def _images(images: ImageScope | str) -> JsonObject | None:
+    if isinstance(images, str):
+        return None
+    return {
+        "difference": images.difference,
+        "ci": _span(images.ci),
+        "df": images.df,
+        "p": images.p,
+        "clusters": images.clusters,
+        "draws": images.draws,
+        "se_cluster": images.se_cluster,
+        "jackknife_se": images.jackknife_se,
+        "percentile": _span(images.percentile),
+        "classes": {
+            name: {
+                "difference": found.difference,
+                "band": _span(found.band),
+                "clusters": found.clusters,
+            }
+            for name, found in images.classes
+        },
+        "warnings": list(images.warnings),
+    }
+
+
+def _exact(exact: Exact) -> JsonObject:
+    return {**asdict(exact), "leave_one_out": _span(exact.leave_one_out)}
+
+
+def _sensitivity(found: Sensitivity) -> JsonObject:
+    return {
+        "diverged": list(found.diverged),
+        "worst": _finding(found.worst),
+        "best": _finding(found.best),
+        "fragile": found.fragile,
+    }
+
+
+def _spread(spread: Spread) -> JsonObject:
+    return {"pretraining": _sd(spread.pre), "finetuning": _sd(spread.ft), "unit": _sd(spread.unit)}
+
+
+def _sd(sd: Sd | None) -> JsonObject | None:
+    return None if sd is None else {"sd": sd.sd, "ci": [sd.lo, sd.hi], "df": sd.df}
+
+
+def _failures(found: Failures) -> JsonObject:
+    return {
+        "arm": found.arm,
+        "baseline": found.baseline,
+        "finetunings": [_tally(each) for each in found.finetunings],
+        "outcomes": [_tally(each) for each in found.outcomes],
+        "p": found.p,
+    }
+
+
+def _tally(tally: Tally) -> JsonObject:
+    return {"diverged": tally.diverged, "ended": tally.ended}
+
+
+def _span(span: tuple[float, float] | None) -> list[float] | None:
+    return None if span is None else list(span)
 
 
 def _run(run: Run) -> JsonObject:

@@ -18,12 +18,13 @@ def comparison_markdown(comparison: Comparison) -> str:
     lines = [f"# {escaped(report.title)}", ""]
     for banner in report.banners:
         lines += [f"> **{escaped(banner)}**", ""]
-    for sheet in report.sheets:
-        lines += [f"## {escaped(sheet.title)}", "", *_table(sheet), ""]
-    for remarks in report.remarks:
-        lines += [f"## {escaped(remarks.title)}", ""]
-        lines += [f"- {escaped(sentence)}" for sentence in remarks.sentences]
-        lines.append("")
+    lines += [*(f"- {escaped(sentence)}" for sentence in report.verdicts), ""]
+    for part in report.parts:
+        if isinstance(part, Sheet):
+            content = list(_table(part))
+        else:
+            content = [f"- {escaped(sentence)}" for sentence in part.sentences]
+        lines += [f"## {escaped(part.title)}", "", *content, ""]
     return "\n".join([*lines, escaped(report.foot), ""])
 
 

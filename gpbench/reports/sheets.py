@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from gpbench.compare.comparison import Comparison, Contrast, Finding, Row
-from gpbench.compare.verdict import CORRECTIONS, interval_name
+from gpbench.compare.comparison import Comparison, Contrast, Finding
+from gpbench.compare.family import CORRECTIONS
+from gpbench.compare.verdict import interval_name
 from gpbench.reports.wording import labels, points, probability, span, verdict_words, versus
 
 Tone = Literal["plain", "good", "bad", "open", "faint"]
@@ -39,15 +40,14 @@ class Sheet:
     title: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
+    detail: bool = False
+    """Whether it can wait for those who ask for more."""
 
 
 def sheets(comparison: Comparison) -> tuple[Sheet, ...]:
-    """Return the averages, then each candidate by dataset, then other metrics; none is empty."""
-    found = (
-        _averages(comparison),
-        *(_by_dataset(comparison, contrast) for contrast in comparison.contrasts),
-        _own_metrics(comparison),
-    )
+    """Return the averages and the candidates by dataset; none is empty."""
+    averages = [c for c in comparison.contrasts if c.scope == "fixed-suite"]
+    found = (_averages(comparison, averages), _by_dataset(comparison))
     return tuple(sheet for sheet in found if sheet.rows)
 
 
@@ -57,91 +57,75 @@ def name(comparison: Comparison, contrast: Contrast) -> str:
     return f"{contrast.candidate} ({labels(contrast)} labels)" if several else contrast.candidate
 
 
-def _averages(comparison: Comparison) -> Sheet:
-    counts = {len(contrast.rows) for contrast in comparison.contrasts}
-    over = f"Average over {max(counts)} datasets" if max(counts) > 1 else "Result"
+def _averages(comparison: Comparison, contrasts: Sequence[Contrast]) -> Sheet:
     columns = (
         Column("strategy", numeric=False),
-        *_tested(comparison),
+        *tested(comparison),
         Column("pre-trained"),
         Column("verdict", numeric=False),
     )
     rows = (
         (
             Cell(name(comparison, contrast)),
-            *_findings(contrast.finding),
+            *findings(contrast.finding),
             Cell(versus(contrast.pretrainings)),
-            _verdict(comparison, contrast.finding),
+            verdict(comparison, contrast.finding),
         )
-        for contrast in comparison.contrasts
+        for contrast in contrasts
     )
-    return Sheet(f"{over}{_family(comparison, comparison.family[0])}", columns, tuple(rows))
+    datasets = max((len(contrast.rows) for contrast in contrasts), default=0)
+    title = f"Average over {datasets} datasets{of_family(comparison, comparison.family.headline)}"
+    return Sheet(title, columns, tuple(rows), detail=True)
 
 
-def _by_dataset(comparison: Comparison, contrast: Contrast) -> Sheet:
+def _by_dataset(comparison: Comparison) -> Sheet:
+    """Return all candidates by dataset, each under a line of its own where there are several."""
+    several = len(comparison.contrasts) > 1
     columns = (
         Column("dataset", numeric=False),
         Column("mean"),
         Column("baseline"),
-        *_tested(comparison),
+        *tested(comparison),
         Column("verdict", numeric=False),
     )
-    rows = (
-        (
-            Cell(row.dataset.name),
-            Cell(f"{row.candidate_mean:.2f}"),
-            Cell(f"{row.baseline_mean:.2f}"),
-            *_findings(row.finding),
-            _verdict(comparison, row.finding),
+    rows: list[tuple[Cell, ...]] = []
+    for contrast in comparison.contrasts:
+        if several:
+            head = Cell(name(comparison, contrast))
+            rows.append((head, *(Cell("") for _ in columns[1:])))
+        rows.extend(
+            (
+                Cell(f"  {row.dataset.name}" if several else row.dataset.name),
+                Cell(f"{row.candidate_mean:.2f}"),
+                Cell(f"{row.baseline_mean:.2f}"),
+                *findings(row.finding),
+                verdict(comparison, row.finding),
+            )
+            for row in contrast.rows
         )
-        for row in contrast.rows
-    )
-    title = f"{name(comparison, contrast)} by dataset{_family(comparison, comparison.family[1])}"
+    title = f"By dataset{of_family(comparison, comparison.family.rows)}"
     return Sheet(title, columns, tuple(rows))
 
 
-def _own_metrics(comparison: Comparison) -> Sheet:
-    """Return the means of datasets whose own metric is not the one compared by; no tests."""
-    columns = (
-        Column("strategy", numeric=False),
-        Column("dataset", numeric=False),
-        Column("metric", numeric=False),
-        Column("mean"),
-        Column("baseline"),
-        Column("gain"),
-    )
-    rows = (
-        cells
-        for contrast in comparison.contrasts
-        for row in contrast.rows
-        for cells in _own_metric(name(comparison, contrast), row)
-    )
-    return Sheet("By the dataset's own metric (not tested)", columns, tuple(rows))
-
-
-def _own_metric(strategy: str, row: Row) -> Iterable[tuple[Cell, ...]]:
-    own = row.headline
-    if own is not None:
-        means = (f"{own.candidate:.2f}", f"{own.baseline:.2f}")
-        gain = points(own.candidate - own.baseline)
-        yield tuple(map(Cell, (strategy, row.dataset.name, own.metric, *means, gain)))
-
-
-def _tested(comparison: Comparison) -> Iterable[Column]:
+def tested(comparison: Comparison) -> Iterable[Column]:
+    """Return the columns of what `findings` tells."""
     p = "p" if comparison.correction == "none" else "p adj."
     return map(Column, ("gain", interval_name(comparison.alpha), p))
 
 
-def _findings(finding: Finding) -> Iterable[Cell]:
+def findings(finding: Finding) -> Iterable[Cell]:
+    """Return the difference, its interval and its p."""
     told = (points(finding.difference), span(finding.ci), probability(finding.p_adjusted))
     return map(Cell, told)
 
 
-def _verdict(comparison: Comparison, finding: Finding) -> Cell:
+def verdict(comparison: Comparison, finding: Finding) -> Cell:
+    """Return the verdict, in its tone."""
     return Cell(verdict_words(finding, comparison.margin), TONES[finding.verdict])
 
 
-def _family(comparison: Comparison, size: int) -> str:
+def of_family(comparison: Comparison, size: int) -> str:
+    """Return how the p of a family of that size were adjusted, as the end of a title."""
     if comparison.correction == "none":
         return ""
     return f" (p adjusted by {CORRECTIONS[comparison.correction]} over {size})"

@@ -5,12 +5,16 @@ The terminal and Markdown show the same words; only here is decided which.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gpbench.compare.comparison import Comparison
-from gpbench.compare.verdict import CORRECTIONS, interval_name
+from gpbench.compare.comparison import Comparison, Contrast
+from gpbench.compare.family import CORRECTIONS
+from gpbench.compare.verdict import interval_name
+from gpbench.compare.words import Scope
+from gpbench.reports.detail_sheets import detail_sheets
 from gpbench.reports.sheets import Sheet, name, sheets
+from gpbench.reports.wording import points, span, verdict_words, versus
 
 LEVELS = {
     "strategy": "Level strategy: the unit is one pre-training, its fine-tunings averaged; a run "
@@ -18,10 +22,12 @@ LEVELS = {
     "checkpoint": "Level checkpoint: the unit is one fine-tuning. This speaks of these pre-trained "
     "models; another pre-training of the same strategy may differ.",
 }
-SCOPES = {
+SCOPES: dict[Scope, str] = {
     "fixed-suite": "Scope fixed-suite: the average over exactly these datasets, equally weighted; "
     "not a claim about other datasets.",
     "seeds": "Scope seeds: what retraining would give on this test set; not a claim beyond it.",
+    "datasets": "Scope datasets: what new datasets of this kind would give; the unit is a dataset.",
+    "images": "Scope images: what new images of this dataset would give, drawn as scenes.",
 }
 
 
@@ -31,6 +37,8 @@ class Remarks:
 
     title: str
     sentences: tuple[str, ...]
+    detail: bool = False
+    """Whether it can wait for those who ask for more."""
 
 
 @dataclass(frozen=True)
@@ -39,58 +47,106 @@ class Summary:
 
     title: str
     banners: tuple[str, ...]
-    sheets: tuple[Sheet, ...]
-    remarks: tuple[Remarks, ...]
+    verdicts: tuple[str, ...]
+    parts: tuple[Sheet | Remarks, ...]
     foot: str
 
 
-def summary(comparison: Comparison) -> Summary:
-    """Return the report of a comparison."""
-    remarks = (
-        _remarks("Why", _reasons(comparison)),
-        _remarks("How to read it", _reading(comparison)),
-        _remarks("Besides the strategy, these differ", _fairness(comparison)),
-        _remarks("Warnings", comparison.warnings),
-        _remarks("Notes", comparison.notes),
-    )
+def summary(comparison: Comparison, *, needed: bool = False) -> Summary:
+    """Return the report of a comparison; with `needed` what more would help is no detail."""
+    parts: list[Sheet | Remarks] = [
+        *sheets(comparison),
+        Remarks("Why datasets cannot be decided", tuple(_undecided(comparison))),
+        Remarks("Warnings", comparison.warnings),
+        Remarks("Besides the strategy, these differ", tuple(_fairness(comparison))),
+        Remarks("What more would help", tuple(_needed(comparison)), detail=not needed),
+        *detail_sheets(comparison),
+        Remarks("Claims about new images", tuple(_images(comparison)), detail=True),
+        Remarks("How to read it", tuple(_reading(comparison)), detail=True),
+        Remarks("Notes", comparison.notes, detail=True),
+    ]
     return Summary(
         title=f"{comparison.study}: {comparison.metric} in percent points, against "
         f"{comparison.baseline}",
         banners=comparison.banners,
-        sheets=sheets(comparison),
-        remarks=tuple(entry for entry in remarks if entry.sentences),
+        verdicts=tuple(verdict_sentence(comparison, each) for each in comparison.contrasts),
+        parts=tuple(part for part in parts if isinstance(part, Sheet) or part.sentences),
         foot=f"data {comparison.data_hash[:12]} | alpha {comparison.alpha:g} | "
         f"{CORRECTIONS[comparison.correction]} | rng seed {comparison.rng_seed}",
     )
 
 
-def _remarks(title: str, sentences: Iterable[str]) -> Remarks:
-    return Remarks(title, tuple(sentences))
+def verdict_sentence(comparison: Comparison, contrast: Contrast) -> str:
+    """Return a contrast's verdict with what it rests on, and its reason, in one sentence."""
+    finding = contrast.finding
+    words = verdict_words(finding, comparison.margin)
+    told = f"{name(comparison, contrast)} against {contrast.baseline}: {words.upper()}"
+    if finding.difference is not None:
+        gain = f" {points(finding.difference)}"
+        told += gain if finding.ci is None else f"{gain} {span(finding.ci)}"
+        told += f" {_where(contrast)}"
+    fragile = contrast.sensitivity is not None and contrast.sensitivity.fragile
+    return f"{told}: {finding.reason}{FRAGILE if fragile else ''}"
 
 
-def _reasons(comparison: Comparison) -> Iterator[str]:
-    """Yield why each headline has its verdict, and why datasets cannot be decided."""
+FRAGILE = "; FRAGILE: with scores for the diverged runs it could be otherwise"
+
+
+def _where(contrast: Contrast) -> str:
+    where = f"on average over {len(contrast.rows)} datasets"
+    if contrast.scope == "seeds":
+        where = f"on {contrast.rows[0].dataset.name}"
+    return f"{where}, {versus(contrast.pretrainings)} pre-trainings"
+
+
+def _undecided(comparison: Comparison) -> Iterator[str]:
+    """Yield why datasets cannot be decided, where the headline does not say it."""
     for contrast in comparison.contrasts:
-        arm, own = name(comparison, contrast), contrast.finding.reason
-        yield f"{arm}: {own}"
         undecided: dict[str, list[str]] = {}
         for row in contrast.rows:
-            if row.finding.verdict == "undecidable" and row.finding.reason != own:
-                undecided.setdefault(row.finding.reason, []).append(row.dataset.name)
+            finding = row.finding
+            if finding.verdict == "undecidable" and finding.reason != contrast.finding.reason:
+                undecided.setdefault(finding.reason, []).append(row.dataset.name)
         for reason, datasets in undecided.items():
-            yield f"{arm} on {', '.join(datasets)}: {reason}"
+            yield f"{name(comparison, contrast)} on {', '.join(datasets)}: {reason}"
+
+
+def _needed(comparison: Comparison) -> Iterator[str]:
+    for contrast in comparison.contrasts:
+        if contrast.needed is not None:
+            yield f"{name(comparison, contrast)}: {contrast.needed.sentence}"
+
+
+def _images(comparison: Comparison) -> Iterator[str]:
+    """Yield what holds for the intervals of scope `images`, or why there are none."""
+    told: dict[str, list[str]] = {}
+    for contrast in comparison.contrasts:
+        for row in contrast.rows:
+            found = (row.images,) if isinstance(row.images, str) else row.images.warnings
+            for sentence in found:
+                told.setdefault(sentence, []).append(row.dataset.name)
+    for sentence, datasets in told.items():
+        yield f"{', '.join(dict.fromkeys(datasets))}: {sentence}"
 
 
 def _reading(comparison: Comparison) -> Iterator[str]:
     levels = {contrast.finding.level for contrast in comparison.contrasts}
     yield from (sentence for level, sentence in LEVELS.items() if level in levels)
     scopes = {contrast.scope for contrast in comparison.contrasts}
+    scopes |= {each.scope for contrast in comparison.contrasts for each in contrast.scopes}
+    scopes |= {
+        "images" for c in comparison.contrasts for r in c.rows if not isinstance(r.images, str)
+    }
     yield from (sentence for scope, sentence in SCOPES.items() if scope in scopes)
     backbones = sorted({b for c in comparison.contrasts for row in c.rows for b in row.backbones})
     if len(backbones) > 1:
         yield f"Averaged over the backbones {', '.join(backbones)} within each dataset."
     tested = any(contrast.finding.p is not None for contrast in comparison.contrasts)
-    if tested and comparison.correction != "none" and max(comparison.family) > 1:
+    if (
+        tested
+        and comparison.correction != "none"
+        and max(comparison.family.headline, comparison.family.rows) > 1
+    ):
         yield (
             "A verdict goes by its adjusted p; a "
             f"{interval_name(comparison.alpha)} is for its row alone."

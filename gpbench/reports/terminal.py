@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gpbench.compare.comparison import Comparison
-from gpbench.reports.sheets import Sheet, Tone
-from gpbench.reports.summary import Remarks, summary
+from gpbench.reports.sheets import TONES, Sheet, Tone
+from gpbench.reports.summary import summary
 
 STYLES: dict[Tone, str] = {
     "plain": "",
@@ -25,28 +25,43 @@ WIDTH = 100
 """Columns of a report that goes to a file."""
 
 
-def print_comparison(comparison: Comparison, console: Console) -> None:
-    """Print tables and remarks; all text is shown as it is, never read as markup."""
-    report = summary(comparison)
+def print_comparison(
+    comparison: Comparison, console: Console, *, detailed: bool, needed: bool = False
+) -> None:
+    """Print the report, verdict first; all text is shown as it is, never read as markup.
+
+    Args:
+        comparison: What to print.
+        console: Where.
+        detailed: Whether to print what does not fit on a screen too.
+        needed: Whether to print what a larger design would decide in any case.
+    """
+    report = summary(comparison, needed=needed)
     console.print(Text(report.title, style="bold underline"))
     for banner in report.banners:
         console.print(Panel(Text(banner), style="bold yellow", expand=False))
-    parts = [
-        *((sheet.title, _table(sheet)) for sheet in report.sheets),
-        *((remarks.title, _list(remarks)) for remarks in report.remarks),
-    ]
-    for title, table in parts:
+    for contrast, sentence in zip(comparison.contrasts, report.verdicts, strict=True):
+        console.print(_item(sentence, STYLES[TONES[contrast.finding.verdict]]))
+    for part in report.parts:
+        if part.detail and not detailed:
+            continue
         console.print()
-        console.print(Text(title, style="bold"))
-        console.print(table)
+        console.print(Text(part.title, style="bold"))
+        if isinstance(part, Sheet):
+            console.print(_table(part))
+        else:
+            for sentence in part.sentences:
+                console.print(_item(sentence))
     console.print()
-    console.print(Text(report.foot, style="dim"))
+    more = "" if detailed else " | -v shows more"
+    console.print(Text(f"{report.foot}{more}", style="dim"))
 
 
 def comparison_text(comparison: Comparison) -> str:
-    """Return the same as plain text, 100 columns wide."""
+    """Return the same as plain text with all details, 100 columns wide."""
     out = io.StringIO()
-    print_comparison(comparison, Console(file=out, width=WIDTH, color_system=None))
+    console = Console(file=out, width=WIDTH, color_system=None)
+    print_comparison(comparison, console, detailed=True)
     return out.getvalue()
 
 
@@ -62,10 +77,9 @@ def _table(sheet: Sheet) -> Table:
     return table
 
 
-def _list(remarks: Remarks) -> Table:
+def _item(sentence: str, style: str = "") -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    for sentence in remarks.sentences:
-        grid.add_row("-", Text(sentence))
+    grid.add_row("-", Text(sentence, style=style))
     return grid

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gpbench.compare.comparison import Contrast, Finding, Span
+from gpbench.compare.comparison import Contrast, Finding
+from gpbench.compare.words import Span
 
 NOTHING = "-"
 

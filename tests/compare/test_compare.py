@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from gpbench.compare.compare import compare
-from gpbench.compare.comparison import Request
+from gpbench.compare.comparison import Family, Request
 from gpbench.compare.study import Study, StudyDataset
 from gpbench.core.errors import ComparisonError, InvalidValueError, UnknownNameError
 from tests.compare.made import pretrained, study_of, two_arms, untrained
@@ -63,7 +63,7 @@ def test_the_suite_is_the_mean_over_datasets_with_its_shared_pretrainings() -> N
     se = (high - low) / 2 / stats.t.ppf(0.975, new.finding.df)
     assert se == pytest.approx((imagenet + own) ** 0.5)
     assert (new.pretrainings, scratch.pretrainings) == ((3, 3), (0, 3))
-    assert found.family == (2, 8)
+    assert found.family == Family(2, 8, 0)
 
 
 def test_headlines_and_rows_are_two_families() -> None:
@@ -78,8 +78,8 @@ def test_headlines_and_rows_are_two_families() -> None:
 @given(st.lists(value, min_size=3, max_size=5), st.lists(value, min_size=3, max_size=5))
 def test_swapping_the_sides_flips_the_signs(a: list[float], b: list[float]) -> None:
     study = two_arms(a, b)
-    one = compare(study, Request(baseline="imagenet")).contrasts[0].finding
-    other = compare(study, Request(baseline="new")).contrasts[0].finding
+    one = compare(study, Request(baselines=("imagenet",))).contrasts[0].finding
+    other = compare(study, Request(baselines=("new",))).contrasts[0].finding
     assert other.difference == -(one.difference or 0)
     assert other.p == one.p
     if one.ci and other.ci:
@@ -111,10 +111,10 @@ def test_without_imagenet_the_baseline_must_be_named() -> None:
     study = study_of(untrained("a", "town", [1, 2, 3]) + untrained("b", "town", [1, 2, 4]))
     with pytest.raises(ComparisonError, match=r"no arm 'imagenet'.*--baseline \(a, b\)"):
         compare(study, Request())
-    assert compare(study, Request(baseline="a")).contrasts[0].candidate == "b"
+    assert compare(study, Request(baselines=("a",))).contrasts[0].candidate == "b"
 
 
-@pytest.mark.parametrize("asked", [Request(candidates=("nwe",)), Request(baseline="nwe")])
+@pytest.mark.parametrize("asked", [Request(candidates=("nwe",)), Request(baselines=("nwe",))])
 def test_an_unknown_arm_is_an_error_with_the_nearest_name(asked: Request) -> None:
     with pytest.raises(UnknownNameError, match=r"unknown arm 'nwe'\. Did you mean 'new'\?"):
         compare(suite(), asked)
@@ -145,7 +145,7 @@ def test_numbers_out_of_range_name_their_flag(asked: Request, flag: str) -> None
 def test_candidates_that_were_not_asked_for_are_not_in_the_family() -> None:
     found = compare(suite(), Request(candidates=("new",)))
     assert [c.candidate for c in found.contrasts] == ["new"]
-    assert found.family == (1, 4)
+    assert found.family == Family(1, 4, 0)
     assert {run.arm for run in found.runs} == {"new", "imagenet"}
 
 
@@ -177,7 +177,7 @@ def test_every_label_fraction_is_a_contrast_of_its_own() -> None:
     found = compare(study_of(runs), Request())
     assert [c.label_fraction for c in found.contrasts] == [0.1, 1.0]
     assert found.contrasts[0].finding.difference == pytest.approx(9 - 1 / 3)
-    assert found.family == (2, 2)
+    assert found.family == Family(2, 2, 0)
 
 
 def test_the_datasets_own_metric_is_shown_beside_the_common_one() -> None:
@@ -217,7 +217,7 @@ def test_per_dataset_means_are_those_of_the_end_to_end_case() -> None:
         for run in untrained(arm, name, scores)
     )
     expected = case["computed"]["contrasts"]
-    for contrast in compare(study, Request(baseline="scratch")).contrasts:
+    for contrast in compare(study, Request(baselines=("scratch",))).contrasts:
         published = expected[f"{contrast.candidate} - scratch"]
         gains = [row.finding.difference for row in contrast.rows]
         assert gains == pytest.approx(published["per_dataset"], rel=1e-6)

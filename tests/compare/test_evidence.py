@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from gpbench.compare.cell import Cell, Replicate
-from gpbench.compare.comparison import Level
 from gpbench.compare.evidence import Evidence, Side, grouped, weigh
 
 Values = list[list[float]]

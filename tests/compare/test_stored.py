@@ -63,7 +63,7 @@ def test_pretrainings_and_facts_come_with_the_runs(filled: Store) -> None:
 
 
 def test_a_stored_experiment_gives_a_verdict_about_strategies(filled: Store) -> None:
-    found = compare(stored_study(filled, "demo"), Request(baseline=SCRATCH))
+    found = compare(stored_study(filled, "demo"), Request(baselines=(SCRATCH,)))
     (contrast,) = found.contrasts
     assert (contrast.finding.verdict, contrast.finding.level) == ("better", "strategy")
     assert (contrast.pretrainings, contrast.finetunings) == ((3, 0), (3, 3))

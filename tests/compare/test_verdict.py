@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpbench.compare.comparison import Correction, Finding, Request
+from gpbench.compare.comparison import Finding, Request
 from gpbench.compare.evidence import Evidence
 from gpbench.compare.verdict import Judge, adjusted
 from gpbench.stats.satterthwaite import Term, TTest, t_test

@@ -45,7 +45,7 @@ def test_numbers_are_those_of_the_comparison(document: dict[str, Any]) -> None:
     assert (town["test"], town["a12"], town["protocol"]) == ("welch", 1.0, "p/1")
     assert scratch["datasets"][0]["candidate_pretrain_seeds"] == [None, None, None]
     assert (new["pretrainings"], scratch["pretrainings"]) == ([3, 3], [0, 3])
-    assert document["family"] == {"headline": 2, "rows": 4}
+    assert document["family"] == {"headline": 2, "rows": 4, "backbones": 0}
 
 
 def test_another_metric_and_synthetic_data_are_marked(document: dict[str, Any]) -> None:
@@ -57,10 +57,11 @@ def test_another_metric_and_synthetic_data_are_marked(document: dict[str, Any]) 
 
 def test_what_is_not_computed_is_null(document: dict[str, Any]) -> None:
     (contrast, _) = document["contrasts"]
-    assert (contrast["exact"], contrast["needed"], contrast["scopes"]) == (None, None, [])
-    assert contrast["equivalence"] is None
+    assert (contrast["scopes"], contrast["backbones"], contrast["baselines"]) == ([], [], [])
+    assert (contrast["equivalence"], contrast["sensitivity"]) == (None, None)
     assert contrast["datasets"][0]["images"] is None
     (nothing,) = comparison_document(undecided())["contrasts"]
+    assert nothing["exact"] is None
     assert [nothing[name] for name in ("ci", "df", "p", "p_adjusted")] == [None] * 4
     assert (nothing["verdict"], nothing["level"], nothing["difference"]) == (
         "undecidable", "checkpoint", 5.0,

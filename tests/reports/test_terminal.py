@@ -12,7 +12,7 @@ from tests.reports.comparisons import NEW, made, undecided
 
 def shown(comparison: Comparison, width: int = 100) -> str:
     out = io.StringIO()
-    print_comparison(comparison, Console(file=out, width=width, color_system=None))
+    print_comparison(comparison, Console(file=out, width=width, color_system=None), detailed=True)
     return out.getvalue()
 
 
@@ -21,7 +21,7 @@ def test_a_report_names_verdicts_level_scope_and_warnings() -> None:
     for told in (
         "made: mIoU in percent points, against imagenet",
         "Average over 2 datasets (p adjusted by Holm over 2)",
-        "scratch by dataset (p adjusted by Holm over 4)",
+        "By dataset (p adjusted by Holm over 4)",
         "Level strategy:",
         "Scope fixed-suite:",
         "A verdict goes by its adjusted p",
@@ -33,7 +33,7 @@ def test_a_report_names_verdicts_level_scope_and_warnings() -> None:
 
 
 def test_a_row_holds_what_was_measured() -> None:
-    rows = [line.split() for line in shown(made()).splitlines() if line.startswith("town ")]
+    rows = [line.split() for line in shown(made()).splitlines() if line.startswith("  town ")]
     assert rows[0][:4] == ["town", "59.00", "51.33", "+7.67"]
     assert rows[0][-1] == "better"
     assert rows[1][-1] == "worse"
@@ -75,5 +75,5 @@ def test_a_file_gets_the_same_words_without_colours() -> None:
 
 def test_colours_say_nothing_that_the_words_do_not() -> None:
     out = io.StringIO()
-    print_comparison(made(), Console(file=out, width=100, force_terminal=True))
+    print_comparison(made(), Console(file=out, width=100, force_terminal=True), detailed=True)
     assert "\x1b[1;32mbetter" in out.getvalue()
