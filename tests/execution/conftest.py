@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from types import FrameType
 from typing import Never
 
 import pytest
+
+from tests.execution.worlds import World
 
 LONGEST_S = 600
 
@@ -22,6 +25,11 @@ def bounded() -> Iterator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
 
 
 def _too_late(_number: int, _frame: FrameType | None) -> Never:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,9 +13,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 from gpbench.store import Store
+from tests.cli.conftest import Said
 
 MARK = "GPBENCH_TEST_MARK"
 """Environment variable by which the processes of a run are known: children inherit it."""
@@ -47,20 +47,6 @@ class Process:
         """End it at once; it may have ended by itself."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-
-
-@dataclass(frozen=True)
-class Said:
-    """How a run ended and what it printed."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.out)
-        return document
 
 
 @dataclass
