@@ -1,1 +1,1 @@
-"""Tests, intervals and corrections on plain numbers. No randomness, and no scipy.stats."""
+"""Tests, intervals and corrections on plain numbers. Randomness only from a generator handed in."""

@@ -82,7 +82,7 @@ def _exact_p(ranks: NDArray[np.float64], smaller: float) -> float:
     ways = np.zeros(doubled.sum() + 1)
     ways[0] = 1
     for rank in doubled:
-        ways[rank:] += ways[:-rank].copy()
+        ways[rank:] += ways[:-rank]
     reached = ways[: round(2 * smaller) + 1].sum()
     return min(1.0, 2 * float(reached / 2.0 ** len(ranks)))
 

@@ -151,6 +151,22 @@ def test_contrasts_without_a_common_sample_cost_what_independent_ones_do() -> No
     assert found.p[0] == pytest.approx(1 - 0.99**3, abs=4 * found.se[0])
 
 
+def test_contrasts_whose_chance_is_all_the_baselines_cost_nothing() -> None:
+    # 10 units of the baseline against 100,000 of each arm: both contrasts have the same error
+    members, samples = against_a_baseline([0.2, 0.2], n=100_000)
+    samples["base"] = Spread(1.0, 10)
+    found = max_t(members, samples, rng(), alpha=0.05)
+    assert found.p[0] == pytest.approx(0.2, abs=4 * found.se[0])
+
+
+def test_names_decide_nothing_but_the_order_of_the_draws() -> None:
+    # in the order of the names, not of their hashes, which differ from run to run
+    members, samples = against_a_baseline([0.01, 0.04, 0.2])
+    renamed = {f"x{name}": Spread(spread.variance, spread.n) for name, spread in samples.items()}
+    same = [Member(m.p, {f"x{name}": w for name, w in m.weights.items()}) for m in members]
+    assert max_t(same, renamed, rng(), alpha=0.5) == max_t(members, samples, rng(), alpha=0.5)
+
+
 def test_the_last_step_corrects_for_nothing_left() -> None:
     members, samples = against_a_baseline([1e-6, 1e-6, 0.3], n=50)
     found = max_t(members, samples, rng(), alpha=0.05).p
