@@ -115,10 +115,24 @@ def _finished(study: Study, arm: str) -> list[Run]:
 
 def _environments(theirs: Sequence[Run], ours: Sequence[Run]) -> Iterator[Difference]:
     """Yield what is recorded of the fine-tunings' machines, `?` where some do not tell."""
-    sides = (theirs, ours)
-    for name in sorted({name for side in sides for r in side for name in r.environment} - UNTOLD):
-        a, b = (_joined(sorted({r.environment.get(name, "?") for r in side})) for side in sides)
-        yield name, a, b
+    sides = [_told(side) for side in (theirs, ours)]
+    for name in sorted({*sides[0], *sides[1]} - UNTOLD):
+        a, b = (_joined(sorted(side.get(name, {"?"}))) for side in sides)
+        yield name, a if theirs else "", b if ours else ""
+
+
+def _told(runs: Sequence[Run]) -> dict[str, set[str]]:
+    """Return fact -> its values."""
+    facts: set[tuple[str, str]] = set()
+    for run in runs:  # whole environments at once: there may be 100,000
+        facts.update(run.environment.items())
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for name, value in facts:
+        found[name].add(value)
+    for names in {frozenset(run.environment) for run in runs}:
+        for name in found.keys() - names:
+            found[name].add("?")
+    return found
 
 
 def _pretrainings_run(runs: Sequence[Run]) -> str:

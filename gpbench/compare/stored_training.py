@@ -11,6 +11,8 @@ from gpbench.core.stage import FinetuneSpec, PretrainSpec, StageSpec
 from gpbench.store import Result, Store
 from gpbench.store.facts import PretrainingFacts
 
+LOSSES = 30
+"""Fine-tunings of a place whose losses are read, in the plan's order: enough for a test."""
 Place = tuple[str, str, str, float]
 """Arm, backbone, dataset, label fraction: only seeds differ within it, so one spec tells all."""
 
@@ -29,7 +31,7 @@ def stored_trainings(store: Store, name: str, results: Iterable[Result]) -> Trai
     tunings = {place: _finetune(specs, key) for place, key in first.items()}
     lengths: defaultdict[int, list[str]] = defaultdict(list)
     for place, found in places.items():
-        lengths[steps_of(tunings[place].recipe)] += found
+        lengths[steps_of(tunings[place].recipe)] += list(found)[:LOSSES]
     losses = store.late_losses(lengths)
     return Trainings(
         tuple(

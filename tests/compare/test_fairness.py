@@ -67,6 +67,20 @@ def test_another_library_version_is_listed_and_a_process_number_is_not() -> None
     assert [e.field for e in compared(study).fairness] == ["torch"]
 
 
+def test_a_fact_that_some_runs_do_not_tell_is_a_question_mark() -> None:
+    study = placed(four(), "imagenet", cpu="EPYC")
+    first, *others = study.runs
+    assert first.arm == "imagenet"
+    study = replace(study, runs=(replace(first, environment={}), *others))
+    (entry,) = unfairness(study, "new", "imagenet")
+    assert (entry.field, entry.values) == ("cpu", ("?", "?, EPYC"))
+
+
+def test_an_arm_without_a_finished_run_differs_in_nothing() -> None:
+    study = placed(two_arms([50], [48]), "imagenet", cpu="EPYC")
+    assert unfairness(ended(study, "oom", 0), "new", "imagenet") == []
+
+
 def test_arms_on_the_same_machine_differ_in_nothing() -> None:
     study = placed(placed(four(), "new", device="cpu"), "imagenet", device="cpu")
     assert compared(study).fairness == ()

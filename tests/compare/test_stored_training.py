@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import pytest
 
 from gpbench.compare.fairness import unfairness, warnings
 from gpbench.compare.stored import stored_study
+from gpbench.compare.stored_training import LOSSES
 from gpbench.compare.training import Training
 from gpbench.core.stage import HistoryRow
 from gpbench.store import Store
@@ -28,6 +29,18 @@ def pretrained(store: Store, folder: Path, **environment: str) -> None:
     for seed in SEEDS:
         for key in (pretrain(seed).key, second(seed)):
             store.commit(replace(ended(key), environment={**NO_WORKERS, **environment}), folder)
+
+
+def from_scratch(store: Store, folder: Path, seeds: Sequence[int]) -> None:
+    """Store fine-tunings whose loss fell from 1 to 0.5 and a bit over the last of their steps."""
+    store.record(make_plan(seeds=seeds))
+    for seed in seeds:
+        outcome = ended(finetune(seed, None).key, scored=True)
+        late = 0.5 + seed / 100
+        history = (HistoryRow(8, 9.0, 0.1), HistoryRow(9, 1.0, 0.1), HistoryRow(10, late, 0.1))
+        outcome = replace(outcome, images=outcome.images[:1], history=history)
+        write_counts(folder / outcome.key, counts(0), outcome.images)
+        store.commit(outcome, folder / outcome.key)
 
 
 def trainings(store: Store) -> dict[str, Training]:
@@ -81,15 +94,13 @@ def test_other_protocols_datasets_are_left_out(store: Store, tmp_path: Path) -> 
 
 
 def test_losses_of_the_last_steps_come_from_the_history(store: Store, tmp_path: Path) -> None:
-    store.record(make_plan(seeds=SEEDS))
-    for seed in SEEDS:
-        outcome = ended(finetune(seed, None).key, scored=True)
-        late = 0.5 + seed / 100
-        history = (HistoryRow(8, 9.0, 0.1), HistoryRow(9, 1.0, 0.1), HistoryRow(10, late, 0.1))
-        outcome = replace(outcome, images=outcome.images[:1], history=history)
-        write_counts(tmp_path / outcome.key, counts(seed), outcome.images)
-        store.commit(outcome, tmp_path / outcome.key)
+    from_scratch(store, tmp_path, SEEDS)
     assert sorted(trainings(store)[SCRATCH].losses) == [(1, 0.5), (1, 0.51), (1, 0.52)]
     told = [w for w in warnings(stored_study(store, "demo"), SCRATCH) if "improving" in w]
     assert len(told) == 1
     assert "its training loss fell by 49 % on town" in told[0]
+
+
+def test_losses_of_the_first_fine_tunings_suffice(store: Store, tmp_path: Path) -> None:
+    from_scratch(store, tmp_path, range(LOSSES + 1))
+    assert trainings(store)[SCRATCH].losses == tuple((1, 0.5 + n / 100) for n in range(LOSSES))
