@@ -80,7 +80,7 @@ def units_needed(gap: float, sd: float, alpha: float, power: float = USUAL_POWER
         ComparisonError: If the gap is 0: no number of units shows it.
     """
     _check_gap(gap)
-    return _smallest(lambda n: power_two_sample(n, n, gap, sd, sd, alpha) >= power)
+    return smallest(lambda n: power_two_sample(n, n, gap, sd, sd, alpha) >= power)
 
 
 def datasets_needed(gap: float, sd: float, alpha: float, power: float = USUAL_POWER) -> int:
@@ -90,7 +90,7 @@ def datasets_needed(gap: float, sd: float, alpha: float, power: float = USUAL_PO
         ComparisonError: If the gain is 0.
     """
     _check_gap(gap)
-    return _smallest(lambda n: power_t(sd / math.sqrt(n), n - 1, gap, alpha) >= power)
+    return smallest(lambda n: power_t(sd / math.sqrt(n), n - 1, gap, alpha) >= power)
 
 
 def datasets_half_width(
@@ -116,12 +116,7 @@ def upper_sd(sd: float, df: float, confidence: float = PILOT_CONFIDENCE) -> floa
     return sd * math.sqrt(df / float(special.chdtri(df, confidence)))
 
 
-def _check_gap(gap: float) -> None:
-    if not abs(gap) > 0:
-        raise ComparisonError("a difference of 0 cannot be shown by any number of units")
-
-
-def _smallest(enough: Callable[[int], bool]) -> int:
+def smallest(enough: Callable[[int], bool]) -> int:
     """Return the smallest number from 2 on that is enough; more than enough is enough."""
     low, high = 1, 2
     while not enough(high):
@@ -130,3 +125,8 @@ def _smallest(enough: Callable[[int], bool]) -> int:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def _check_gap(gap: float) -> None:
+    if not abs(gap) > 0:
+        raise ComparisonError("a difference of 0 cannot be shown by any number of units")

@@ -95,6 +95,13 @@ def test_pilots_count_by_their_upper_limit() -> None:
     assert (pilot["dataset"], pilot["label_fraction"], pilot["df"]) == (*vars(place).values(), 2)
 
 
+def test_the_label_fraction_that_shows_least_counts() -> None:
+    pilots = {Place("demo-isaid", 0.5): Pilot(3, 1e9), Place("demo-isaid", 1.0): Pilot(1, 1e9)}
+    plan = asked(3, label_fraction="0.5,1")
+    found = design(plan, Knowledge(pilots=pilots))["detectable_difference"]
+    assert found == pytest.approx(design(plan, Knowledge(sd=3))["detectable_difference"], rel=1e-3)
+
+
 def test_sds_of_datasets_that_share_a_pretraining_are_averaged() -> None:
     datasets = ["demo-isaid,demo-potsdam"]
     pilots = {Place("demo-isaid", 1.0): Pilot(1, 1e9), Place("demo-potsdam", 1.0): Pilot(3, 1e9)}

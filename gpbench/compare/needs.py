@@ -1,0 +1,97 @@
+"""What a comparison lacks for 80 % power: pre-trainings, datasets, or neither can help. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from gpbench.compare.across import FOR_A_CLAIM
+from gpbench.compare.comparison import Needed
+from gpbench.compare.evidence import Evidence
+from gpbench.stats.power import (
+    USUAL_POWER,
+    datasets_half_width,
+    datasets_needed,
+    power_t,
+    smallest,
+    upper_sd,
+)
+from gpbench.stats.satterthwaite import RESOLUTION, Term, t_test
+
+MORE_DATASETS = 4
+"""The example of how much datasets narrow an interval."""
+
+
+def needs(suite: Evidence, rows: Sequence[Evidence], alpha: float, margin: float | None) -> Needed:
+    """Return how many pre-trainings per arm, and how many datasets, show a difference.
+
+    It is the margin, where there is one, else the one observed. Spreads count by their upper 80 %
+    limit: a pilot's are more often too small than too large.
+
+    Args:
+        suite: The evidence about the average over exactly these datasets.
+        rows: The evidence of each dataset.
+        alpha: Level of one test: divided by the size of the family for Holm's first.
+        margin: Percent points.
+    """
+    gap = margin if margin is not None else abs(suite.difference or 0.0)
+    if gap <= RESOLUTION:
+        return Needed(
+            None, None, "no difference was observed: nothing to plan for without --margin"
+        )
+    which = "the margin" if margin is not None else "the observed difference"
+    pretrainings, of_pretrainings = _pretrainings(suite, gap, alpha)
+    datasets, of_datasets = _datasets(rows, gap, alpha)
+    sentences = [of_pretrainings, *([of_datasets] if of_datasets else [])]
+    aim = f"80 % power for {gap:.2f} pp ({which}) at alpha {alpha:.3g}"
+    return Needed(pretrainings, datasets, f"{aim}: {'; '.join(sentences)}")
+
+
+def _pretrainings(suite: Evidence, gap: float, alpha: float) -> tuple[int | None, str]:
+    if suite.test is None or not suite.samples:
+        return None, f"pre-trainings unknown ({suite.reason})"
+    if suite.level == "checkpoint":
+        return None, (
+            "pre-trainings unknown: with one in an arm nobody knows how much they vary; begin with "
+            "3 per arm"
+        )
+    widen = upper_sd(1.0, suite.test.df) ** 2
+    of_one = [widen * sample.term.variance * len(sample.values) for sample in suite.samples]
+
+    def power(units: int) -> float:
+        test = t_test(gap, [Term(each / units, units - 1) for each in of_one], alpha)
+        return power_t(test.se, test.df, gap, alpha)
+
+    needed = smallest(lambda units: power(units) >= USUAL_POWER)
+    have = min(len(sample.values) for sample in suite.samples)
+    return needed, f"{needed} pre-trainings per arm ({have} now)"
+
+
+def _datasets(rows: Sequence[Evidence], gap: float, alpha: float) -> tuple[int | None, str]:
+    """Return the datasets that a claim about new datasets needs, and what seeds can do for it."""
+    gains = [row.difference for row in rows if row.difference is not None]
+    if len(gains) < FOR_A_CLAIM:
+        return None, ""
+    variance = float(np.var(gains, ddof=1))
+    if max(gains) - min(gains) <= RESOLUTION:
+        return None, "all datasets have the same gain: no spread to plan with"
+    have = len(gains)
+    needed = datasets_needed(gap, upper_sd(math.sqrt(variance), have - 1), alpha)
+    said = f"{needed} datasets for a claim about new ones ({have} now)"
+    errors = [row.test.se**2 for row in rows if row.test is not None]
+    if len(errors) < have:
+        return needed, said
+    within = min(variance, math.fsum(errors) / have)
+    interaction = variance - within
+    now, floor = datasets_half_width(have, interaction, within, alpha)
+    later, _ = datasets_half_width(have + MORE_DATASETS, interaction, within, alpha)
+    said += (
+        f", whose interval more seeds can narrow by at most {100 * (1 - floor / now):.0f} % and "
+        f"{MORE_DATASETS} more datasets by {100 * (1 - later / now):.0f} %"
+    )
+    endless = math.sqrt(interaction / have)
+    if have < needed and endless and power_t(endless, have - 1, gap, alpha) < USUAL_POWER:
+        said += ": more seeds cannot make up for the datasets"
+    return needed, said

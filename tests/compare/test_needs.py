@@ -1,0 +1,125 @@
+"""What `compare --plan` says is needed."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from gpbench.compare.evidence import Evidence, Sample
+from gpbench.compare.needs import needs
+from gpbench.stats.power import power_two_sample, upper_sd
+from gpbench.stats.satterthwaite import TTest, t_test
+
+A, B = (50.0, 51.0, 52.0), (49.0, 50.0, 51.0)
+
+
+def suite(*samples: Sample, difference: float = 1.0) -> Evidence:
+    test = t_test(difference, [sample.term for sample in samples], 0.05)
+    return Evidence(difference, "strategy", "", decisive=True, test=test, samples=samples)
+
+
+def two(a: tuple[float, ...] = A, b: tuple[float, ...] = B, difference: float = 1.0) -> Evidence:
+    return suite(Sample("new", a, 1.0), Sample("imagenet", b, -1.0), difference=difference)
+
+
+def row(gain: float, se: float | None) -> Evidence:
+    test = None if se is None else TTest(gain, se, 4, 0.5, (gain - 1, gain + 1))
+    return Evidence(gain, "strategy", "", test=test)
+
+
+def spread_gains(variance: float, mean: float = 1.0) -> list[float]:
+    """Return five gains of that mean and variance."""
+    return [mean + step * math.sqrt(variance / 2.5) for step in (-2, -1, 0, 1, 2)]
+
+
+def test_pretrainings_are_those_of_welch_s_test_with_the_upper_limit_of_the_sd() -> None:
+    found = needs(two(), [], 0.05, None)
+    sd = upper_sd(1, 4)
+    assert found.pretrainings is not None
+    assert power_two_sample(found.pretrainings, found.pretrainings, 1, sd, sd, 0.05) >= 0.8
+    fewer = found.pretrainings - 1
+    assert power_two_sample(fewer, fewer, 1, sd, sd, 0.05) < 0.8
+    assert found.datasets is None
+    assert found.sentence == (
+        "80 % power for 1.00 pp (the observed difference) at alpha 0.05: "
+        f"{found.pretrainings} pre-trainings per arm (3 now)"
+    )
+
+
+def test_margin_takes_the_place_of_the_difference_and_a_family_asks_for_more() -> None:
+    found, small = needs(two(), [], 0.05, 2.0), needs(two(), [], 0.05, None)
+    assert found.pretrainings is not None
+    assert small.pretrainings is not None
+    assert found.pretrainings < small.pretrainings
+    assert "2.00 pp (the margin)" in found.sentence
+    family = needs(two(), [], 0.05 / 5, 2.0).pretrainings
+    assert family is not None
+    assert family > found.pretrainings
+    assert needs(two(difference=-1.0), [], 0.05, None).pretrainings == small.pretrainings
+
+
+def test_a_group_counts_by_its_weight() -> None:
+    # half of the suite each: as if one sample had half the variance
+    halves = suite(
+        *(Sample("new", A, 0.5), Sample("new", tuple(x + 9 for x in A), 0.5)),
+        *(Sample("imagenet", B, -0.5), Sample("imagenet", tuple(x - 9 for x in B), -0.5)),
+    )
+    found, whole = needs(halves, [], 0.05, None), needs(two(), [], 0.05, None)
+    assert found.pretrainings is not None
+    assert whole.pretrainings is not None
+    assert found.pretrainings < 0.6 * whole.pretrainings
+
+
+def test_nobody_knows_how_single_pretrainings_vary() -> None:
+    test = two().test
+    fixed = Evidence(1.0, "checkpoint", "", test=test, samples=two().samples)
+    found = needs(fixed, [], 0.05, None)
+    assert found.pretrainings is None
+    assert "begin with 3 per arm" in found.sentence
+    untested = Evidence(1.0, "strategy", "new has 1 pre-training")
+    found = needs(untested, [], 0.05, None)
+    assert found.pretrainings is None
+    assert "(new has 1 pre-training)" in found.sentence
+
+
+def test_no_difference_needs_a_margin() -> None:
+    nothing = two(difference=0.0)
+    found = needs(nothing, [], 0.05, None)
+    assert (found.pretrainings, found.datasets) == (None, None)
+    assert "--margin" in found.sentence
+    assert needs(nothing, [], 0.05, 1.0).pretrainings is not None
+
+
+def test_seeds_cannot_narrow_what_datasets_differ_by() -> None:
+    # the design's example: interaction sd 1 and seed sd 0.5 per arm, 5 datasets x 3 seeds
+    within = 2 * 0.25 / 3
+    rows = [row(gain, math.sqrt(within)) for gain in spread_gains(2 + within)]
+    found = needs(two(), rows, 0.05, None)
+    assert "more seeds can narrow by at most 4 %" in found.sentence
+    assert "4 more datasets by 38 %" in found.sentence
+    assert found.sentence.endswith("more seeds cannot make up for the datasets")
+    assert found.datasets is not None
+    # sd 1.472, upper limit 2.29: a paired t test of 1 pp
+    assert found.datasets == pytest.approx((2.8 * 2.293) ** 2 + 2, abs=1.5)
+
+
+def test_seeds_help_where_only_they_vary() -> None:
+    rows = [row(gain, 1.0) for gain in spread_gains(1.0)]
+    found = needs(two(), rows, 0.05, None)
+    assert "at most 100 %" in found.sentence
+    assert "cannot make up" not in found.sentence
+
+
+def test_untested_rows_leave_the_shares_unknown() -> None:
+    rows = [row(gain, None) for gain in spread_gains(2.0)]
+    found = needs(two(), rows, 0.05, None)
+    assert found.datasets is not None
+    assert "narrow" not in found.sentence
+
+
+def test_two_datasets_are_too_few_and_equal_gains_have_no_spread() -> None:
+    assert needs(two(), [row(1, 1), row(2, 1)], 0.05, None).datasets is None
+    found = needs(two(), [row(1, 1)] * 3, 0.05, None)
+    assert found.datasets is None
+    assert "same gain" in found.sentence
