@@ -24,12 +24,13 @@ _UNREADABLE = (
 
 @dataclass(frozen=True)
 class PackedScore:
-    """The counts of one variant, one packed matrix per image, ready to be stored."""
+    """The counts of one variant, one packed matrix per image and their sum, ready to be stored."""
 
     variant: str
     evaluation: str
     classes: int
     packed: tuple[bytes, ...]
+    total: bytes
 
 
 def pack(counts: Counts) -> bytes:
@@ -39,7 +40,8 @@ def pack(counts: Counts) -> bytes:
 
 def unpack(packed: Sequence[bytes], classes: int) -> Counts:
     """Return the packed matrices as (N, C, C) int64."""
-    raw = b"".join(zlib.decompress(one) for one in packed)
+    size = classes * classes * _STORED.itemsize  # else zlib makes room for 16 KiB, then for less
+    raw = b"".join(zlib.decompress(one, bufsize=size) for one in packed)
     return np.frombuffer(raw, dtype=_STORED).reshape(-1, classes, classes).astype(np.int64)
 
 
@@ -66,8 +68,8 @@ def read_scored(folder: Path, scored: ScoredVariant, images: Sequence[str]) -> P
         raise _broken(path, "an image occurs twice")
     if (counts < 0).any():
         raise _broken(path, "it holds a count below 0")
-    packed = tuple(pack(one) for one in counts)
-    return PackedScore(scored.variant, scored.evaluation, int(counts.shape[1]), packed)
+    packed, total = tuple(pack(one) for one in counts), pack(counts.sum(axis=0))
+    return PackedScore(scored.variant, scored.evaluation, int(counts.shape[1]), packed, total)
 
 
 def _broken(path: Path, problem: str) -> StoreError:

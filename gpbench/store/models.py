@@ -158,6 +158,8 @@ class ScoreRow(Base):
     variant: Mapped[str] = mapped_column(String(60))
     evaluation: Mapped[str] = mapped_column(_KEY)
     classes: Mapped[int]
+    total: Mapped[bytes] = mapped_column(_COUNTS)
+    """Packed as the rows of `confusion` are, and their sum."""
 
 
 class ImageRow(Base):

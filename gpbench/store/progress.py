@@ -87,14 +87,6 @@ def experiment_names(session: Session) -> list[str]:
     return list(session.scalars(select(ExperimentRow.name).order_by(*order)))
 
 
-def stages_of(session: Session, experiment_id: int) -> list[StageRow]:
-    """Return the distinct stages of an experiment, by key."""
-    keys = select(ItemRow.stage_key).where(ItemRow.experiment_id == experiment_id)
-    return list(
-        session.scalars(select(StageRow).where(StageRow.key.in_(keys)).order_by(StageRow.key))
-    )
-
-
 def status(session: Session, experiment: str | None) -> StoreStatus:
     """Return how far an experiment is; with None, all experiments together."""
     items = select(ItemRow.stage_key).where(ItemRow.stage_key.is_not(None))

@@ -178,6 +178,7 @@ def _add_scores(
             variant=score.variant,
             evaluation=score.evaluation,
             classes=score.classes,
+            total=score.total,
         )
         session.add(row)
         session.flush()

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from gpbench.core.errors import StoreError
-from gpbench.core.stage import ImageFacts, State, Status
-from gpbench.store.claims import batches, present_state
+from gpbench.core.stage import State, Status
+from gpbench.store.claims import present_state
 from gpbench.store.counts import Counts, unpack
-from gpbench.store.models import ConfusionRow, ImageRow, ItemRow, ScoreRow, StageRow
-from gpbench.store.progress import environments, experiment_row, stages_of
+from gpbench.store.models import EnvironmentRow, ItemRow, ScoreRow, StageRow
+from gpbench.store.progress import experiment_row
 
 
 @dataclass(frozen=True)
@@ -43,78 +42,86 @@ class Result:
 def results(session: Session, experiment: str, variant: str) -> list[Result]:
     """Return all fine-tunings of an experiment in the plan's order, unfinished ones too."""
     row = experiment_row(session, experiment)
-    stages = {stage.key: stage for stage in stages_of(session, row.id)}
-    items = list(
-        session.scalars(
-            select(ItemRow)
-            .where(ItemRow.experiment_id == row.id, ItemRow.kind == "finetune")
-            .order_by(ItemRow.position)
+    keys = select(ItemRow.stage_key).where(ItemRow.experiment_id == row.id)
+    stages = _stages(session, keys)
+    done = keys.where(ItemRow.kind == "finetune")
+    sums = totals(session, done, variant)
+    environments = session.execute(
+        select(EnvironmentRow.stage_key, EnvironmentRow.facts).where(
+            EnvironmentRow.stage_key.in_(done)
         )
     )
-    done = [
-        item.stage_key
-        for item in items
-        if item.stage_key and stages[item.stage_key].state == "done"
-    ]
-    sums = totals(session, done, variant)
-    facts = environments(session, done)
-    return [_result(item, stages, sums, facts) for item in items]
-
-
-def totals(session: Session, keys: Collection[str], variant: str) -> dict[str, Counts]:
-    """Return the counts (C, C) of each scored stage, summed over its images."""
-    sums: dict[str, Counts] = {}
-    for batch in batches(keys):
-        scores = {
-            score.id: score
-            for score in session.scalars(
-                select(ScoreRow).where(ScoreRow.stage_key.in_(batch), ScoreRow.variant == variant)
-            )
-        }
-        packed: dict[int, list[bytes]] = defaultdict(list)
-        for number, counts in session.execute(
-            select(ConfusionRow.score_id, ConfusionRow.counts).where(
-                ConfusionRow.score_id.in_(scores)
-            )
-        ):
-            packed[number].append(counts)
-        for number, score in sorted(scores.items()):
-            sums[score.stage_key] = unpack(packed[number], score.classes).sum(axis=0)
-    return sums
-
-
-def counts(session: Session, key: str, variant: str) -> tuple[tuple[ImageFacts, ...], Counts]:
-    """Return a stage's scored images and their counts (N, C, C) int64, in the order of scoring.
-
-    Raises:
-        StoreError: If the stage has no such score.
-    """
-    score = session.scalar(
-        select(ScoreRow)
-        .where(ScoreRow.stage_key == key, ScoreRow.variant == variant)
-        .order_by(ScoreRow.id.desc())
-        .limit(1)
+    facts = {environment.stage_key: environment.facts for environment in environments}
+    items = session.execute(
+        select(
+            ItemRow.stage_key,
+            ItemRow.arm,
+            ItemRow.backbone,
+            ItemRow.dataset,
+            ItemRow.label_fraction,
+            ItemRow.pretrain_seed,
+            ItemRow.finetune_seed,
+        )
+        .where(ItemRow.experiment_id == row.id, ItemRow.kind == "finetune")
+        .order_by(ItemRow.position)
     )
-    if score is None:
-        raise StoreError(f"stage {key} has no scores of the variant '{variant}'")
+    return [_result(_Item(*item), stages, sums, facts) for item in items]
+
+
+def totals(session: Session, keys: Select[str | None], variant: str) -> dict[str, Counts]:
+    """Return the counts (C, C) of each scored stage of a question for keys, summed over images."""
     rows = session.execute(
-        select(ImageRow, ConfusionRow.counts)
-        .join(ConfusionRow, ConfusionRow.image_id == ImageRow.id)
-        .where(ConfusionRow.score_id == score.id)
-        .order_by(ConfusionRow.position)
-    ).all()
-    images = tuple(ImageFacts(image.name, image.scene, tuple(image.tags)) for image, _ in rows)
-    return images, unpack([packed for _, packed in rows], score.classes)
+        select(ScoreRow.stage_key, ScoreRow.classes, ScoreRow.total)
+        .where(ScoreRow.stage_key.in_(keys), ScoreRow.variant == variant)
+        .order_by(ScoreRow.id)
+    )
+    return {key: unpack([total], classes)[0] for key, classes, total in rows}
+
+
+class _Item(NamedTuple):
+    """What an item of the plan says of a fine-tuning."""
+
+    key: str | None
+    arm: str
+    backbone: str
+    dataset: str | None
+    label_fraction: float | None
+    pretrain_seed: int | None
+    finetune_seed: int | None
+
+
+class _Stage(NamedTuple):
+    """How a stage stands; without its spec, which takes longer to read than all the rest."""
+
+    key: str
+    parent: str | None
+    state: State
+    status: Status | None
+    duration_s: float | None
+
+
+def _stages(session: Session, keys: Select[str | None]) -> dict[str, _Stage]:
+    rows = session.execute(
+        select(
+            StageRow.key, StageRow.parent, StageRow.state, StageRow.status, StageRow.duration_s
+        ).where(StageRow.key.in_(keys))
+    )
+    stages = {row[0]: _Stage(*row) for row in rows}
+    running = select(StageRow).where(StageRow.key.in_(keys), StageRow.state == "running")
+    for stage in session.scalars(running):
+        stages[stage.key] = stages[stage.key]._replace(state=present_state(stage))
+    return stages
 
 
 def _result(
-    item: ItemRow,
-    stages: Mapping[str, StageRow],
+    item: _Item,
+    stages: Mapping[str, _Stage],
     sums: Mapping[str, Counts],
     facts: Mapping[str, Mapping[str, str]],
 ) -> Result:
-    key = item.stage_key
+    key = item.key
     stage = stages[key] if key else None
+    done = key is not None and stage is not None and stage.state == "done"
     return Result(
         key=key,
         arm=item.arm,
@@ -124,16 +131,16 @@ def _result(
         pretrain_seed=item.pretrain_seed,
         finetune_seed=item.finetune_seed or 0,
         pretrain_key=stage.parent if stage else None,
-        state=present_state(stage) if stage else "pending",
+        state=stage.state if stage else "pending",
         status=_ending(stage, stages) if stage else None,
-        total=sums.get(key) if key else None,
-        environment=facts.get(key, {}) if key else {},
+        total=sums.get(key) if key and done else None,
+        environment=facts.get(key, {}) if key and done else {},
         duration_s=stage.duration_s if stage else None,
     )
 
 
-def _ending(stage: StageRow, stages: Mapping[str, StageRow]) -> Status | None:
-    cause: StageRow | None = stage
+def _ending(stage: _Stage, stages: Mapping[str, _Stage]) -> Status | None:
+    cause: _Stage | None = stage
     while cause is not None and cause.state == "blocked":
         cause = stages.get(cause.parent or "")
     return cause.status if cause else None

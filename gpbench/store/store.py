@@ -21,7 +21,7 @@ from gpbench.core.stage import (
     StageSpec,
     State,
 )
-from gpbench.store import claims, facts, progress, recording
+from gpbench.store import claims, facts, progress, recording, scored
 from gpbench.store import results as outcomes
 from gpbench.store.counts import Counts
 from gpbench.store.database import Location, connect, locate, told, writing
@@ -191,10 +191,17 @@ class Store:
         with self._read() as session:
             return outcomes.results(session, experiment, variant)
 
+    def scene_totals(
+        self, keys: Collection[str], variant: str = PLAIN
+    ) -> dict[str, scored.SceneTotals]:
+        """Return the counts of the stages that were scored, summed over each scene's images."""
+        with self._read() as session:
+            return scored.scene_totals(session, keys, variant)
+
     def counts(self, key: str, variant: str = PLAIN) -> tuple[tuple[ImageFacts, ...], Counts]:
         """Return a stage's scored images and their counts (N, C, C) int64, rows true classes."""
         with self._read() as session:
-            return outcomes.counts(session, key, variant)
+            return scored.counts(session, key, variant)
 
     @contextmanager
     def _read(self) -> Iterator[Session]:

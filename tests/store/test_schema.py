@@ -26,7 +26,7 @@ from gpbench.store.schema import (
     check_readable,
     revisions,
 )
-from tests.store.plans import ended, finetune, make_plan, write_counts
+from tests.store.plans import COUNTS, ended, finetune, make_plan, write_counts
 
 SCRATCH = finetune(0, None).key
 LAST = revisions()[-1]
@@ -131,6 +131,23 @@ def test_database_of_the_first_schema_is_read_after_its_update(url: str, tmp_pat
     with Store.open(url) as store:
         assert store.states(["k"]) == {"k": "failed"}
         assert [row.step for row in store.history("k")] == [3]
+
+
+def test_scores_of_an_older_database_are_summed_up_by_its_update(url: str, tmp_path: Path) -> None:
+    filled(url, tmp_path)
+    path = tmp_path / "gpbench.sqlite"
+    rows = "SELECT score_id, position, counts FROM confusion"
+    before = asked(path, rows)
+    connection = sqlite3.connect(path)
+    connection.executescript(
+        f"ALTER TABLE score DROP COLUMN total; UPDATE {VERSION_TABLE} SET version_num = '0002'"  # noqa: S608  a constant
+    )
+    connection.close()
+    with Store.open(url) as store:
+        total = next(r.total for r in store.results("demo") if r.key == SCRATCH)
+    assert total is not None
+    assert total.tolist() == COUNTS.sum(axis=0).tolist()
+    assert asked(path, rows) == before
 
 
 def test_older_database_is_updated_with_all_its_rows(url: str, tmp_path: Path, newer: Path) -> None:
