@@ -130,3 +130,30 @@ def _condition(pairs: Sequence[Pair]) -> str:
         if cell.pretrains and len(cell.units) == 1
     }
     return "conditional on these pre-trainings: there is one of an arm" if sides else ""
+
+
+def floor_note(datasets: int, family: int, alpha: float) -> str | None:
+    """Return the sentence that exact tests of so many datasets cannot decide; None: they can."""
+    least = floor(datasets)
+    if least > alpha:
+        enough = _enough(1, alpha)
+        more = enough - datasets
+        return (
+            f"n={datasets} pairs: the smallest possible two-sided p of an exact "
+            f"signed-rank/sign-flip test is {least:g}; it cannot reach {alpha:g} however large the "
+            "gain. Showing the paired t interval, which relies on near-normal dataset gains; "
+            f"{more} more dataset{'' if more == 1 else 's'} (>= {enough}) makes the rank test "
+            f"informative, Holm over m={family} needs {_enough(family, alpha)}."
+        )
+    if family * least > alpha:
+        return (
+            f"{family} contrasts, {datasets} datasets: nothing can be significant after Holm with "
+            f"a rank test (floor {family * least:.3g}); {_enough(family, alpha)} datasets would be "
+            "enough"
+        )
+    return None
+
+
+def _enough(family: int, alpha: float) -> int:
+    """Return the least number of datasets whose floor, times the family, is at most alpha."""
+    return next(n for n in range(1, 200) if family * floor(n) <= alpha)

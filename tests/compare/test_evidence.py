@@ -7,6 +7,7 @@ import pytest
 
 from gpbench.compare.cell import Cell, Replicate
 from gpbench.compare.evidence import Evidence, Side, grouped, weigh
+from gpbench.compare.words import Level
 
 Values = list[list[float]]
 """Per pre-training, the scores of its fine-tunings."""

@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from gpbench.compare.comparison import Finding, Request
 from gpbench.compare.evidence import Evidence
-from gpbench.compare.verdict import Judge, adjusted
+from gpbench.compare.family import adjusted
+from gpbench.compare.verdict import Judge
+from gpbench.compare.words import Correction
 from gpbench.stats.satterthwaite import Term, TTest, t_test
 
 

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from scipy import stats
+
+from gpbench.compare.across import floor_note
+from gpbench.compare.compare import compare
+from gpbench.compare.comparison import Comparison, Request, Scoped
+from gpbench.compare.study import Run, Study
+from tests.compare.made import pretrained, study_of, untrained
+from tests.stats.oracles import oracle
+
+
+def end_to_end() -> Study:
+    """Return the study of oracle 33: 6 datasets, 3 strategies, 3 seeds."""
+    case = oracle("33_end_to_end_dataset_level")
+    arms, names = case["inputs"]["strategies"], case["inputs"]["datasets"]
+    return study_of(
+        run
+        for name, by_arm in zip(names, case["inputs"]["miou"], strict=True)
+        for arm, scores in zip(arms, by_arm, strict=True)
+        for run in untrained(arm, name, scores)
+    )
+
+
+def scope(found: Comparison, candidate: str) -> Scoped:
+    (contrast,) = [c for c in found.contrasts if c.candidate == candidate]
+    (scoped,) = contrast.scopes
+    return scoped
+
+
+def test_claims_about_new_datasets_are_those_of_the_end_to_end_case() -> None:
+    case = oracle("33_end_to_end_dataset_level")["computed"]
+    found = compare(end_to_end(), Request(baselines=("scratch",)))
+    for candidate in ("imagenet", "rs_mae"):
+        expected = case["contrasts"][f"{candidate} - scratch"]
+        scoped = scope(found, candidate)
+        assert (scoped.scope, scoped.finding.df) == ("datasets", expected["df"])
+        assert scoped.finding.difference == pytest.approx(expected["mean"])
+        assert scoped.finding.p == pytest.approx(expected["p_t"])
+        assert scoped.finding.ci == pytest.approx(expected["ci95"])
+        assert scoped.finding.verdict == "better"
+
+
+def test_exact_tests_are_those_of_the_end_to_end_case() -> None:
+    case = oracle("33_end_to_end_dataset_level")["computed"]
+    for contrast in compare(end_to_end(), Request(baselines=("scratch",))).contrasts:
+        expected = case["contrasts"][f"{contrast.candidate} - scratch"]
+        found = contrast.exact
+        assert found is not None
+        assert found.sign_flip_p == pytest.approx(expected["signflip_p"])
+        assert found.signed_rank_p == pytest.approx(expected["wilcoxon_p"])
+        assert found.floor == pytest.approx(0.03125)
+        assert found.hodges_lehmann == pytest.approx(expected["hodges_lehmann"], rel=1e-6)
+        assert [found.wins, found.ties, found.losses] == expected["wins_ties_losses"]
+        assert found.leave_one_out == pytest.approx(expected["leave_one_out_range"], rel=1e-6)
+
+
+def test_friedmans_test_is_that_of_the_end_to_end_case() -> None:
+    case = oracle("33_end_to_end_dataset_level")["computed"]["friedman"]
+    (found,) = compare(end_to_end(), Request(baselines=("scratch",))).omnibus
+    assert (found.test.chi2, found.test.p) == pytest.approx((case["chi2"], case["p"]))
+    assert (len(found.arms), len(found.datasets), found.dropped) == (3, 6, ())
+
+
+def test_an_incomplete_dataset_is_dropped_from_the_ranks_and_named() -> None:
+    study = end_to_end()
+    gone = ("rs_mae", "isaid")
+    kept = replace(study, runs=tuple(r for r in study.runs if (r.arm, r.dataset) != gone))
+    (found,) = compare(kept, Request(baselines=("scratch",))).omnibus
+    assert found.dropped == ("isaid",)
+    table = [
+        [r.value for r in kept.runs if (r.arm, r.dataset) == (arm, name)]
+        for name in found.datasets
+        for arm in found.arms
+    ]
+    means = [sum(v for v in values if v is not None) / 3 for values in table]
+    columns = [means[at::3] for at in range(3)]
+    assert found.test.chi2 == pytest.approx(stats.friedmanchisquare(*columns).statistic)
+
+
+def test_an_arm_whose_runs_all_diverged_is_the_worst_of_its_dataset() -> None:
+    study = end_to_end()
+
+    def broken(run: Run) -> Run:
+        lost = (run.arm, run.dataset) == ("rs_mae", "isaid")
+        return replace(run, value=None, status="diverged") if lost else run
+
+    (found,) = compare(
+        replace(study, runs=tuple(map(broken, study.runs))), Request(baselines=("scratch",))
+    ).omnibus
+    assert found.dropped == ()
+    assert found.test.mean_ranks != (1, 2, 3)
+
+
+@pytest.mark.parametrize(("datasets", "scopes"), [(1, 0), (2, 0), (3, 1)])
+def test_three_datasets_are_needed_for_a_claim_about_new_ones(datasets: int, scopes: int) -> None:
+    study = study_of(
+        run
+        for at in range(datasets)
+        for arm, gain in (("imagenet", 0.0), ("new", 1.0 + at))
+        for run in pretrained(arm, f"d{at}", [50 + gain, 51 + gain, 52.5 + gain])
+    )
+    (contrast,) = compare(study, Request()).contrasts
+    assert len(contrast.scopes) == scopes
+    assert (contrast.exact is None) == (datasets == 1)
+
+
+def test_one_pretraining_makes_the_claim_conditional() -> None:
+    study = study_of(
+        run
+        for at in range(3)
+        for arm, gain in (("imagenet", 0.0), ("new", 1.0 + at))
+        for run in pretrained(arm, f"d{at}", [[50 + gain, 51 + gain, 52.5 + gain]])
+    )
+    (scoped,) = compare(study, Request()).contrasts[0].scopes
+    assert scoped.finding.level == "checkpoint"
+    assert "conditional on these pre-trainings" in scoped.finding.reason
+
+
+def test_gains_that_are_all_the_same_have_no_test() -> None:
+    study = study_of(
+        run
+        for name in ("a", "b", "c")
+        for arm, gain in (("imagenet", 0.0), ("new", 1.0))
+        for run in pretrained(arm, name, [50 + gain, 51 + gain, 52.5 + gain])
+    )
+    (scoped,) = compare(study, Request()).contrasts[0].scopes
+    assert scoped.finding.verdict == "undecidable"
+    assert "all differences are identical (sd = 0)" in scoped.finding.reason
+
+
+def test_what_cannot_reach_significance_is_said() -> None:
+    assert floor_note(5, 3, 0.05) == (
+        "n=5 pairs: the smallest possible two-sided p of an exact signed-rank/sign-flip test is "
+        "0.0625; it cannot reach 0.05 however large the gain. Showing the paired t interval, which "
+        "relies on near-normal dataset gains; 1 more dataset (>= 6) makes the rank test "
+        "informative, Holm over m=3 needs 7."
+    )
+    assert floor_note(6, 66, 0.05) == (
+        "66 contrasts, 6 datasets: nothing can be significant after Holm with a rank test "
+        "(floor 2.06); 12 datasets would be enough"
+    )
+    assert floor_note(6, 1, 0.05) is None
