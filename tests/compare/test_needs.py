@@ -105,7 +105,7 @@ def test_seeds_cannot_narrow_what_datasets_differ_by() -> None:
 
 
 def test_seeds_help_where_only_they_vary() -> None:
-    rows = [row(gain, 1.0) for gain in spread_gains(1.0)]
+    rows = [row(gain, 2.0) for gain in spread_gains(1.0)]
     found = needs(two(), rows, 0.05, None)
     assert "at most 100 %" in found.sentence
     assert "cannot make up" not in found.sentence
