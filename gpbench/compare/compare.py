@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
-from gpbench.compare.across import omnibus
+from gpbench.compare.across import floor_note, omnibus
 from gpbench.compare.arms import Sides, sides
 from gpbench.compare.comparison import Comparison, Family, Request
-from gpbench.compare.contrast import draft
+from gpbench.compare.contrast import Draft, draft
 from gpbench.compare.failures import failures
 from gpbench.compare.fairness import banners, notes, unfairness, warnings
 from gpbench.compare.images import SceneCounts
@@ -68,7 +69,7 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
         ),
         banners=tuple(banners(study)),
         warnings=tuple(dict.fromkeys(told)),
-        notes=tuple(notes(study)),
+        notes=(*notes(study), *_floors(drafts, request.alpha)),
         trial=study.trial,
         partial=study.partial,
     )
@@ -112,6 +113,13 @@ def _group(
             )
         ]
     return Group(tuple(drafts))
+
+
+def _floors(drafts: Sequence[Draft], alpha: float) -> list[str]:
+    """Return what the exact tests over datasets cannot decide, by number of datasets."""
+    counts = sorted({len(each.pairs) for each in drafts if len(each.pairs) > 1})
+    found = (floor_note(count, len(drafts), alpha) for count in counts)
+    return [sentence for sentence in found if sentence is not None]
 
 
 def _restricted(study: Study, arms: tuple[str, ...]) -> Study:

@@ -16,6 +16,9 @@ from gpbench.compare.study import Study, StudyDataset
 from gpbench.stats.components import Spread, spread
 
 
+SAME_RUNS = "the very same runs serve both arms here: there is nothing to test"
+
+
 @dataclass(frozen=True)
 class Draft:
     """A contrast's runs by dataset, and the evidence of every claim that is made of them."""
@@ -180,6 +183,8 @@ def _weighed(
     if not pairs:
         reason = f"{candidate} and {baseline} have no finished results on a common dataset"
         return Evidence(None, request.level or "strategy", reason)
+    if all(_same_runs(p) for p in pairs):
+        return Evidence(0.0, request.level or "strategy", SAME_RUNS)
     return weigh(
         Side(candidate, tuple(p.candidate for p in pairs)),
         Side(baseline, tuple(p.baseline for p in pairs)),
@@ -187,6 +192,15 @@ def _weighed(
         request.alpha,
         paired=paired,
     )
+
+
+def _same_runs(found: Pair) -> bool:
+    """Return whether both arms' runs are the same, as where two settings come to the same thing."""
+    sides = [
+        {key for r in cell.replicates for key in r.stages}
+        for cell in (found.candidate, found.baseline)
+    ]
+    return bool(sides[0]) and sides[0] == sides[1]
 
 
 def _spread(cell: Cell, alpha: float) -> Spread:

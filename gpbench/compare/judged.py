@@ -20,6 +20,7 @@ from gpbench.compare.contrast import Draft, draft
 from gpbench.compare.evidence import Evidence
 from gpbench.compare.fill import diverged, filled, sensitivity
 from gpbench.compare.images import Asked, ImageScope, SceneCounts, image_scopes
+from gpbench.compare.needs import needs
 from gpbench.compare.study import Study
 from gpbench.compare.verdict import Judge
 from gpbench.stats.satterthwaite import TTest
@@ -80,6 +81,7 @@ def contrasts(
         headline = own[group.best].headline
         new_images, claim = next(images)
         contrast = _contrast(best, own[group.best], judge, new_images)
+        alpha = judge.alpha_of(len(drafts))
         made.append(
             replace(
                 contrast,
@@ -90,6 +92,7 @@ def contrasts(
                     if len(own) > 1
                 ),
                 sensitivity=_sensitivity(study, best, headline, readings[group.best]),
+                needed=needs(best.evidence, best.rows, alpha, request.margin),
             )
         )
     return tuple(made)

@@ -5,8 +5,10 @@ Scores are percent points from here on, whoever made them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 
 from gpbench.compare.training import Trainings
 from gpbench.core.plan import Excluded
@@ -68,6 +70,21 @@ class Study:
     """Arm -> parameters that its paper leaves open."""
     trainings: Trainings = field(default_factory=Trainings)
     """How the arms were trained, as far as it is known."""
+
+    def runs_of(self, arm: str, dataset: str, label_fraction: float) -> Sequence[Run]:
+        """Return the runs of one cell, all backbones."""
+        return self._by_cell.get((arm, dataset, label_fraction), ())
+
+    def of_dataset(self, dataset: str, label_fraction: float) -> list[Run]:
+        """Return the runs of all arms on one dataset."""
+        return [run for arm in self.arms for run in self.runs_of(arm, dataset, label_fraction)]
+
+    @cached_property
+    def _by_cell(self) -> Mapping[tuple[str, str, float], Sequence[Run]]:
+        found: defaultdict[tuple[str, str, float], list[Run]] = defaultdict(list)
+        for run in self.runs:
+            found[run.arm, run.dataset, run.label_fraction].append(run)
+        return found
 
     @property
     def data_hash(self) -> str:

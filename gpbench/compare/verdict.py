@@ -32,6 +32,10 @@ class Judge:
         """Return the generator anew: what one claim draws does not depend on other claims."""
         return np.random.Generator(np.random.PCG64(self.rng_seed))
 
+    def alpha_of(self, family: int) -> float:
+        """Return the level at which one member of a family is sure to be judged."""
+        return self.request.alpha / (1 if self.correction == "none" else family)
+
     def findings(self, family: Sequence[Evidence]) -> list[Finding]:
         """Return one finding per member of the declared family."""
         p = corrected(family, self.correction, self.request.alpha, self.rng)
