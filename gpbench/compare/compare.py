@@ -43,7 +43,11 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
     judge = Judge(request, study.trial, _correction(request, arms), _rng_seed(request, data_hash))
     groups = [_group(study, arm, arms, f, request) for arm in arms.candidates for f in fractions]
     drafts = [each for group in groups for each in group.drafts]
-    told = [*warnings(study, arms.baselines[0]), *(w for d in drafts for w in d.warnings())]
+    told = [
+        *study.cautions,
+        *warnings(study, arms.baselines[0]),
+        *(w for d in drafts for w in d.warnings()),
+    ]
     pairs = [(arm, baseline) for arm in arms.candidates for baseline in arms.baselines]
     return Comparison(
         study=study.name,

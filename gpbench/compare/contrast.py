@@ -15,7 +15,6 @@ from gpbench.compare.evidence import Evidence, Side, weigh
 from gpbench.compare.study import Study, StudyDataset
 from gpbench.stats.components import Spread, spread
 
-
 SAME_RUNS = "the very same runs serve both arms here: there is nothing to test"
 
 

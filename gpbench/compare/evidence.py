@@ -15,10 +15,8 @@ from gpbench.compare.pairs import correlation, paired_gains
 from gpbench.compare.words import Level, Span
 from gpbench.core.errors import ComparisonError
 from gpbench.stats.effect import a12, a12_interval
+from gpbench.stats.power import FOR_A_VERDICT, FOR_AN_INTERVAL
 from gpbench.stats.satterthwaite import Term, TTest, t_test, unit_term
-
-FOR_AN_INTERVAL, FOR_A_VERDICT = 2, 3
-"""Units per arm."""
 
 
 @dataclass(frozen=True)

@@ -70,6 +70,8 @@ class Study:
     """Arm -> parameters that its paper leaves open."""
     trainings: Trainings = field(default_factory=Trainings)
     """How the arms were trained, as far as it is known."""
+    cautions: tuple[str, ...] = ()
+    """What had to be assumed of the runs, a sentence each."""
 
     def runs_of(self, arm: str, dataset: str, label_fraction: float) -> Sequence[Run]:
         """Return the runs of one cell, all backbones."""

@@ -6,6 +6,7 @@ one pre-training, on whatever dataset, unless `pretrain_key` says otherwise.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ def table_study(path: Path, metric: str | None = None, protocol: str | None = No
         if protocol not in known:
             raise UnknownNameError("protocol", protocol, known - {""})
         rows = {number: row for number, row in rows.items() if row.protocol == protocol}
-    refuse(path, [*_contradictions(rows), *_fractions(rows)])
+    refuse(path, [*_metrics(rows), *_contradictions(rows), *_fractions(rows)])
     (found,) = {row.metric for row in rows.values()}
     if metric and found and metric != found:
         raise UnknownNameError("metric", metric, [found])
@@ -50,7 +51,18 @@ def table_study(path: Path, metric: str | None = None, protocol: str | None = No
         arms=tuple(sorted({row.strategy for row in rows.values()})),
         datasets=tuple(StudyDataset(name, protocols[name]) for name in sorted(protocols)),
         runs=tuple(map(_run, rows.values())),
+        cautions=tuple(_unnumbered(rows)),
     )
+
+
+def _unnumbered(rows: Rows) -> Iterator[str]:
+    """Yield which arms' rows are taken as pre-trainings because nothing says otherwise."""
+    arms = sorted({row.strategy for row in rows.values() if row.pretrain_seed is None})
+    if arms:
+        yield (
+            f"no pretrain_seed for {', '.join(arms)}: each row is taken as a pre-training of its "
+            "own. Several fine-tunings of one pre-training would say too much of a strategy so"
+        )
 
 
 def _run(row: TableRow) -> Run:
@@ -70,9 +82,18 @@ def _run(row: TableRow) -> Run:
     )
 
 
+def _metrics(rows: Rows) -> Iterator[str]:
+    """Yield which metrics are mixed, and on which datasets."""
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for row in rows.values():
+        found[row.metric or "no metric"].add(row.dataset)
+    if len(found) > 1:
+        told = ", ".join(f"{name} on {', '.join(sorted(on))}" for name, on in sorted(found.items()))
+        yield f"{told}: a comparison needs one metric; give a table for each"
+
+
 def _contradictions(rows: Rows) -> Iterator[str]:
     """Yield a sentence for every row that contradicts an earlier one."""
-    yield from _unlike(rows, lambda _: (), lambda row: row.metric, "metrics are mixed")
     yield from _unlike(
         rows, lambda row: row.dataset, lambda row: row.protocol, "protocols of a dataset are mixed"
     )
@@ -121,4 +142,5 @@ def _fractions(rows: Rows) -> Iterator[str]:
     high = {row.dataset for row in rows.values() if row.value is not None and row.value > 1}
     for number, row in rows.items():
         if row.value is not None and 0 < row.value <= 1 and (row.dataset in high or not high):
-            yield f"line {number}: value = {row.value:g} looks like a fraction: give percent points"
+            mixed = "metric mixes percent and fraction" if row.dataset in high else "a fraction"
+            yield f"line {number}: value = {row.value:g} ({mixed}): give percent points"

@@ -95,7 +95,7 @@ def test_all_bad_cells_are_named_with_their_lines(table: Path) -> None:
         (
             f"{HEADER},metric",
             ["a,net,town,0,50,mIoU", "a,net,town,1,50,mF1"],
-            "line 3: 'mF1' here and 'mIoU' on line 2: metrics are mixed",
+            "mF1 on town, mIoU on town: a comparison needs one metric",
         ),
         (
             f"{HEADER},protocol",
@@ -117,8 +117,16 @@ def test_all_bad_cells_are_named_with_their_lines(table: Path) -> None:
             ["a,net,town,0,50,0,k", "a,net,town,1,50,0,l"],
             "a pretrain_seed is one pretrain_key on each dataset",
         ),
-        (HEADER, ["a,net,town,0,55", "b,net,town,0,0.6"], "line 3: value = 0.6 looks like a frac"),
-        (HEADER, ["a,net,town,0,0.5", "b,net,town,0,0.6"], "line 2: value = 0.5 looks like a fra"),
+        (
+            HEADER,
+            ["a,net,town,0,55", "b,net,town,0,0.6"],
+            "line 3: value = 0.6 (metric mixes percent and fraction)",
+        ),
+        (
+            HEADER,
+            ["a,net,town,0,0.5", "b,net,town,0,0.6"],
+            "line 2: value = 0.5 (a fraction): give percent",
+        ),
         ("strategy,dataset,seed,value", ["a,town,0,50"], "the header lacks backbone; columns"),
         ("strategy;backbone;dataset", ["a;net;town"], "separated by commas"),
         (f"{HEADER},value", ["a,net,town,0,50,50"], "the column value stands twice"),
@@ -199,3 +207,11 @@ def test_permuting_the_rows_changes_nothing(rows: list[str]) -> None:
 def test_rows_are_known_by_the_lines_of_the_file(table: Path) -> None:
     write(table, HEADER, "a,net,town,0,50", "", "a,net,town,1,51")
     assert sorted(read_rows(table)) == [2, 4]
+
+
+def test_rows_without_a_pretraining_number_are_said_to_be_taken_as_units(tmp_path: Path) -> None:
+    rows = [f"{arm},net,town,{seed},{50 + seed}" for arm in "ab" for seed in range(3)]
+    path = write(tmp_path / "results.csv", HEADER, *rows)
+    found = compare(table_study(path), Request(baselines=("a",)))
+    (told,) = [w for w in found.warnings if "no pretrain_seed" in w]
+    assert told.startswith("no pretrain_seed for a, b: each row is taken as a pre-training")
