@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
+import numpy as np
+
+from gpbench.compare.images import CountsByScene, SceneCounts
 from gpbench.compare.stored_training import stored_trainings
 from gpbench.compare.study import UNRUN, Run, Study, StudyDataset
 from gpbench.compare.training import Trainings
 from gpbench.core.dataset import METRICS, Metric
 from gpbench.core.errors import InvalidValueError, UnknownNameError
 from gpbench.core.plan import DatasetFacts
-from gpbench.metrics import score
-from gpbench.store import Result, Store, StoredExperiment
+from gpbench.core.stage import DatasetSpec
+from gpbench.metrics import mean_scores
+from gpbench.store import Result, SceneTotals, Store, StoredExperiment
 
 USUAL_METRIC: Metric = "mIoU"
 
@@ -50,17 +55,46 @@ def study_of(
         if not datasets:
             known = {d.spec.protocol.name for d in stored.datasets}
             raise UnknownNameError("protocol", protocol, known)
+    found = [result for result in results if result.dataset in datasets]
+    scores = _scores(found, datasets)
     return Study(
         name=stored.name,
         metric=chosen,
         arms=tuple(facts.arm for facts in stored.strategies),
         datasets=tuple(_dataset(facts) for facts in datasets.values()),
-        runs=tuple(_run(r, datasets[r.dataset], chosen) for r in results if r.dataset in datasets),
+        runs=tuple(
+            _run(result, datasets[result.dataset], chosen, scores.get(place))
+            for place, result in enumerate(found)
+        ),
         excluded=stored.excluded,
         trial=stored.trial,
         partial=tuple(name for name in stored.partial if name in datasets),
         assumed={facts.arm: facts.assumed for facts in stored.strategies},
         trainings=(trainings or Trainings()).on(datasets),
+    )
+
+
+def scene_counts(store: Store, stored: StoredExperiment) -> SceneCounts:
+    """Return what reads the counts of an experiment's fine-tunings, while the store is open."""
+    specs = {facts.name: facts.spec for facts in stored.datasets}
+
+    def read(keys: Collection[str]) -> dict[str, CountsByScene]:
+        totals = store.scene_totals(keys)
+        return {key: _scored(found, specs[found.dataset]) for key, found in totals.items()}
+
+    return read
+
+
+def _scored(found: SceneTotals, dataset: DatasetSpec) -> CountsByScene:
+    """Return the counts of the classes that the dataset's protocol scores."""
+    protocol, classes = dataset.protocol, dataset.info.classes
+    kept = [number for number, name in enumerate(classes) if name not in protocol.excluded]
+    return CountsByScene(
+        found.scenes,
+        found.images,
+        tuple(classes[number] for number in kept),
+        found.counts[:, kept][:, :, kept],
+        protocol.absent,
     )
 
 
@@ -77,13 +111,31 @@ def _dataset(facts: DatasetFacts) -> StudyDataset:
     return StudyDataset(facts.name, named, protocol.metric, info.synthetic)
 
 
-def _run(result: Result, facts: DatasetFacts, metric: Metric) -> Run:
+def _scores(
+    results: Sequence[Result], datasets: Mapping[str, DatasetFacts]
+) -> dict[int, tuple[float, float]]:
+    """Return place -> mIoU and mF1 in percent points of the results that have counts."""
+    places: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+    for place, result in enumerate(results):
+        if result.total is not None:
+            places[result.dataset, len(result.total)].append(place)
+    found: dict[int, tuple[float, float]] = {}
+    for (name, _), here in places.items():
+        protocol, classes = datasets[name].spec.protocol, datasets[name].spec.info.classes
+        totals = np.stack([total for p in here if (total := results[p].total) is not None])
+        means = mean_scores(totals, classes, protocol.excluded, protocol.absent)
+        percent = zip((100 * means.miou).tolist(), (100 * means.mf1).tolist(), strict=True)
+        found.update(zip(here, percent, strict=True))
+    return found
+
+
+def _run(
+    result: Result, facts: DatasetFacts, metric: Metric, scores: tuple[float, float] | None
+) -> Run:
+    """Return the run of a result, given its mIoU and mF1."""
     value = headline = None
-    if result.total is not None:
-        protocol = facts.spec.protocol
-        scores = score(result.total, facts.spec.info.classes, protocol.excluded, protocol.absent)
-        value = 100 * scores.headline(metric)
-        headline = 100 * scores.headline(protocol.metric)
+    if scores is not None:
+        value, headline = (scores[name == "mF1"] for name in (metric, facts.spec.protocol.metric))
     return Run(
         arm=result.arm,
         backbone=result.backbone,
@@ -96,6 +148,7 @@ def _run(result: Result, facts: DatasetFacts, metric: Metric) -> Run:
         status=_status(result),
         headline=headline,
         environment=result.environment,
+        key=result.key,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -59,13 +60,11 @@ def score(
     kept = _kept(counts, classes, excluded)
     counts = np.where(kept[:, None], counts, 0)
     _check(counts, classes, kept)
-    hit = counts.diagonal()
-    true, predicted = counts.sum(axis=1), counts.sum(axis=0)
-    iou = _ratio(hit, true + predicted - hit)
-    f1 = _ratio(2 * hit, true + predicted)
+    hit, true, predicted = _areas(counts)
+    iou, f1 = _overlaps(counts, kept, absent)
     precision, recall = _ratio(hit, predicted), _ratio(hit, true)
-    for values in (iou, f1, precision, recall):
-        values[kept & (true == 0)] = np.nan if absent == "drop" else 0.0
+    for values in (precision, recall):
+        values[kept & (true == 0)] = _of_absent(absent)
     return Scores(
         classes=tuple(classes),
         iou=iou,
@@ -76,6 +75,39 @@ def score(
         miou=float(np.nanmean(iou)),
         mf1=float(np.nanmean(f1)),
     )
+
+
+@dataclass(frozen=True)
+class MeanScores:
+    """The means of `Scores` of many tables of counts, (N,) fractions in [0, 1]."""
+
+    miou: NDArray[np.float64]
+    mf1: NDArray[np.float64]
+
+    def headline(self, metric: Metric) -> NDArray[np.float64]:
+        """Return the means that a protocol's `metric` names."""
+        return self.miou if metric == "mIoU" else self.mf1
+
+
+def mean_scores(
+    counts: NDArray[np.int64],
+    classes: Sequence[str],
+    excluded: Sequence[str] = (),
+    absent: Absent = "drop",
+) -> MeanScores:
+    """Return the means that `score` gives each of the counts (N, C, C), N at least 1, at once.
+
+    Raises:
+        DataError: As `score`.
+        UnknownNameError: As `score`.
+    """
+    kept = _kept(counts[0], classes, excluded)
+    counts = np.where(kept[:, None], counts, 0)
+    wrong = counts[:, :, ~kept].any(axis=(1, 2)) | ~counts.any(axis=(1, 2))
+    for index in np.flatnonzero(wrong)[:1]:
+        _check(counts[index], classes, kept)
+    iou, f1 = _overlaps(counts, kept, absent)
+    return MeanScores(np.nanmean(iou, axis=1), np.nanmean(f1, axis=1))
 
 
 def majority_score(counts: NDArray[np.int64], classes: Sequence[str], protocol: Protocol) -> float:
@@ -117,6 +149,29 @@ def _check(counts: NDArray[np.int64], classes: Sequence[str], kept: NDArray[np.b
             f"{counts[:, index].sum()} scored pixel(s) are predicted as '{classes[index]}', "
             "which the protocol excludes: leave excluded classes out before the best is taken"
         )
+
+
+def _areas(
+    counts: NDArray[np.int64],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pixels (..., C) that are right, labelled and predicted as each class."""
+    return counts.diagonal(axis1=-2, axis2=-1), counts.sum(axis=-1), counts.sum(axis=-2)
+
+
+def _overlaps(
+    counts: NDArray[np.int64], kept: NDArray[np.bool_], absent: Absent
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return IoU and F1 (..., C) of checked counts."""
+    hit, true, predicted = _areas(counts)
+    iou = _ratio(hit, true + predicted - hit)
+    f1 = _ratio(2 * hit, true + predicted)
+    for values in (iou, f1):
+        values[kept & (true == 0)] = _of_absent(absent)
+    return iou, f1
+
+
+def _of_absent(absent: Absent) -> float:
+    return math.nan if absent == "drop" else 0.0
 
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

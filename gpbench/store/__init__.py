@@ -5,6 +5,7 @@ from gpbench.store.owner import Owner
 from gpbench.store.progress import FailedStage, RunningStage, StoreStatus
 from gpbench.store.results import Result
 from gpbench.store.rows import StoredExperiment
+from gpbench.store.scored import SceneTotals
 from gpbench.store.store import Store
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Owner",
     "Result",
     "RunningStage",
+    "SceneTotals",
     "Store",
     "StoreStatus",
     "StoredExperiment",

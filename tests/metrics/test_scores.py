@@ -17,7 +17,7 @@ from torchmetrics.functional.classification import multiclass_f1_score, multicla
 
 from gpbench.core.dataset import Metric, Protocol
 from gpbench.core.errors import DataError, UnknownNameError
-from gpbench.metrics import confusion_counts, majority_score, score
+from gpbench.metrics import confusion_counts, majority_score, mean_scores, score
 
 Counts = NDArray[np.int64]
 CLASSES = ("road", "roof", "tree")
@@ -233,3 +233,27 @@ def test_the_majority_score_depends_on_labels_only(counts: Counts) -> None:
     assert majority_score(counts, CLASSES, protocol()) == majority_score(
         perfect, CLASSES, protocol()
     )
+
+
+@given(st.lists(tables, min_size=1, max_size=5), st.sampled_from(["drop", "zero"]))
+def test_means_of_many_tables_are_those_of_each(found: list[Counts], absent: Any) -> None:
+    assume(all(table.any() for table in found))
+    means = mean_scores(np.stack(found), CLASSES, absent=absent)
+    for number, table in enumerate(found):
+        one = score(table, CLASSES, absent=absent)
+        assert means.headline("mIoU")[number] == one.miou
+        assert means.headline("mF1")[number] == one.mf1
+
+
+def test_means_leave_excluded_classes_out_and_refuse_what_one_table_is_refused_for() -> None:
+    clean = np.array([[3, 1, 0], [2, 4, 0], [5, 5, 0]])
+    means = mean_scores(clean[None], CLASSES, excluded=("tree",))
+    assert means.miou[0] == score(HAND, CLASSES).miou
+    for bad in (clean + 1, np.zeros((3, 3), np.int64)):
+        with pytest.raises(DataError) as one:
+            score(bad, CLASSES, excluded=("tree",))
+        with pytest.raises(DataError) as many:
+            mean_scores(np.stack([clean, bad]), CLASSES, excluded=("tree",))
+        assert str(many.value) == str(one.value)
+    with pytest.raises(DataError, match="do not belong to 2 classes"):
+        mean_scores(clean[None], CLASSES[:2])
