@@ -51,7 +51,7 @@ def _flagged(t: Training) -> StillImproving | None:
     before = math.fsum(early for early, _ in t.losses) / n
     falls = [early - late for early, late in t.losses]
     fall, term = math.fsum(falls) / n, unit_term(falls)
-    if fall < LEAST_DROP * before or not fall > 0 or not term.variance:
+    if not before > 0 or fall < LEAST_DROP * before or not term.variance:
         return None
     p = t_test(fall, [term], ALPHA).p
     if p >= ALPHA:

@@ -12,7 +12,7 @@ from gpbench.compare.study import Study
 from gpbench.compare.training import Training, Trainings
 from tests.compare.made import two_arms
 
-FALLING = ((1.0, 0.90), (1.1, 1.0), (0.9, 0.82))
+FALLING = ((2.0, 1.80), (2.2, 2.0), (1.8, 1.64))
 
 
 def trained(
@@ -33,7 +33,7 @@ def study_with(*cells: Training) -> Study:
 def test_an_arm_whose_loss_still_falls_is_flagged_with_how_much() -> None:
     (found,) = improving(study_with(trained(FALLING), trained([(1, 1), (1, 1.01)], "imagenet")))
     assert (found.arm, found.dataset, found.finetunings) == ("new", "town", 3)
-    assert found.drop == pytest.approx((0.1 + 0.1 + 0.08) / 3)
+    assert found.drop == pytest.approx((0.2 + 0.2 + 0.16) / 6)
     early, late = zip(*FALLING, strict=True)
     assert found.p == pytest.approx(stats.ttest_rel(early, late).pvalue)
 
@@ -44,6 +44,7 @@ def test_an_arm_whose_loss_still_falls_is_flagged_with_how_much() -> None:
         ((1.0, 0.96), (1.0, 0.97), (1.0, 0.96)),  # falls surely, by less than 5 %
         ((1.0, 0.5), (1.0, 1.3), (1.0, 0.6)),  # falls by 20 %, or by chance
         ((0.9, 1.0), (1.0, 1.1), (0.82, 0.9)),  # rises
+        ((-1.0, -1.5), (1.0, 0.52)),  # a mean of 0 has no share
         ((1.0, 0.5),),  # one fine-tuning
         ((1.0, 0.5), (1.0, 0.5)),  # without spread there is no test
         (),

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from gpbench.compare.fairness import unfairness, warnings
-from gpbench.compare.stored import stored_study
+from gpbench.compare.stored import stored_study, study_of
 from gpbench.compare.stored_training import LOSSES
 from gpbench.compare.training import Training
 from gpbench.core.stage import HistoryRow
 from gpbench.store import Store
 from tests.compare.stores import MADE_UP, SCRATCH, SEEDS, counts, fill, second
-from tests.store.plans import ended, finetune, make_plan, pretrain, write_counts
+from tests.store.plans import IMAGES, ended, finetune, make_plan, pretrain, write_counts
 
 NO_WORKERS = {"device": "cpu", "cpu": "EPYC"}
 
@@ -86,11 +86,26 @@ def test_what_is_not_done_tells_nothing(store: Store) -> None:
     assert stored_study(store, "demo").trainings.cells == ()
 
 
-def test_other_protocols_datasets_are_left_out(store: Store, tmp_path: Path) -> None:
+def test_phases_stand_in_the_order_in_which_they_ran(store: Store, tmp_path: Path) -> None:
+    late = pretrain(0, 1, pretrain(0).key)
+    late = replace(late, recipe=replace(late.recipe, jitter=0.4))
+    tuned = finetune(0, late.key)
+    plan = make_plan(seeds=(0,))
+    first, then, last, *_ = plan.items
+    store.record(replace(plan, items=(first, replace(then, spec=late), replace(last, spec=tuned))))
+    outcome = replace(ended(tuned.key, scored=True), images=IMAGES[:1])
+    write_counts(tmp_path, counts(0), outcome.images)
+    store.commit(outcome, tmp_path)
+    assert trainings(store)[MADE_UP].settings["pre-training jitter"] == "0, then 0.4"
+
+
+def test_datasets_that_the_study_leaves_out_tell_nothing(store: Store, tmp_path: Path) -> None:
     fill(store, tmp_path)
-    study = stored_study(store, "demo")
-    assert study.trainings.on(["field"]).cells == ()
-    assert study.trainings.on(["town"]) == study.trainings
+    known = stored_study(store, "demo").trainings
+    elsewhere = tuple(replace(training, dataset="field") for training in known.cells)
+    both = replace(known, cells=known.cells + elsewhere)
+    study = study_of(store.experiment("demo"), [], trainings=both)
+    assert study.trainings == known
 
 
 def test_losses_of_the_last_steps_come_from_the_history(store: Store, tmp_path: Path) -> None:
