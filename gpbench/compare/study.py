@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from gpbench.compare.training import Trainings
 from gpbench.core.plan import Excluded
-from gpbench.core.stage import digest
+from gpbench.core.stage import canonical_json, digest
 
 UNRUN = "missing"
 """Status of a run that has no outcome yet, or none that says anything about its arm."""
@@ -41,6 +41,14 @@ class Run:
     environment: Mapping[str, str] = field(default_factory=dict)
     key: str | None = None
     """Of the fine-tuning's stage, where the store has it."""
+
+    @property
+    def facts(self) -> tuple[str | float | None, ...]:
+        """Return what a comparison rests on: all but how and where the run was made."""
+        return (
+            *(self.arm, self.backbone, self.dataset, self.label_fraction),
+            *(self.pretrain_seed, self.pretrain_key, self.finetune_seed, self.value, self.status),
+        )
 
 
 @dataclass(frozen=True)
@@ -91,6 +99,6 @@ class Study:
     @property
     def data_hash(self) -> str:
         """Return the sha256 of the metric and of all runs that ended, in whatever order."""
-        ended = [run for run in self.runs if run.status != UNRUN]
-        rows = [{**asdict(run), "headline": None, "environment": None} for run in ended]
-        return digest([self.metric, sorted(rows, key=digest)])
+        # the texts are sorted, not the rows, whose seeds may be None
+        ended = (run for run in self.runs if run.status != UNRUN)
+        return digest([self.metric, sorted(canonical_json(run.facts) for run in ended)])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gpbench.core.stage import State, Status
@@ -42,14 +42,12 @@ class Result:
 def results(session: Session, experiment: str, variant: str) -> list[Result]:
     """Return all fine-tunings of an experiment in the plan's order, unfinished ones too."""
     row = experiment_row(session, experiment)
-    keys = select(ItemRow.stage_key).where(ItemRow.experiment_id == row.id)
-    stages = _stages(session, keys)
-    done = keys.where(ItemRow.kind == "finetune")
-    sums = totals(session, done, variant)
+    stages = _stages(session, row.id)
+    sums = totals(session, row.id, variant)
     environments = session.execute(
-        select(EnvironmentRow.stage_key, EnvironmentRow.facts).where(
-            EnvironmentRow.stage_key.in_(done)
-        )
+        select(EnvironmentRow.stage_key, EnvironmentRow.facts)
+        .join(ItemRow, ItemRow.stage_key == EnvironmentRow.stage_key)
+        .where(ItemRow.experiment_id == row.id, ItemRow.kind == "finetune")
     )
     facts = {environment.stage_key: environment.facts for environment in environments}
     items = session.execute(
@@ -68,11 +66,12 @@ def results(session: Session, experiment: str, variant: str) -> list[Result]:
     return [_result(_Item(*item), stages, sums, facts) for item in items]
 
 
-def totals(session: Session, keys: Select[str | None], variant: str) -> dict[str, Counts]:
-    """Return the counts (C, C) of each scored stage of a question for keys, summed over images."""
+def totals(session: Session, experiment_id: int, variant: str) -> dict[str, Counts]:
+    """Return the counts (C, C) of each scored stage of an experiment, summed over its images."""
     rows = session.execute(
         select(ScoreRow.stage_key, ScoreRow.classes, ScoreRow.total)
-        .where(ScoreRow.stage_key.in_(keys), ScoreRow.variant == variant)
+        .join(ItemRow, ItemRow.stage_key == ScoreRow.stage_key)
+        .where(ItemRow.experiment_id == experiment_id, ScoreRow.variant == variant)
         .order_by(ScoreRow.id)
     )
     return {key: unpack([total], classes)[0] for key, classes, total in rows}
@@ -100,14 +99,18 @@ class _Stage(NamedTuple):
     duration_s: float | None
 
 
-def _stages(session: Session, keys: Select[str | None]) -> dict[str, _Stage]:
+def _stages(session: Session, experiment_id: int) -> dict[str, _Stage]:
     rows = session.execute(
-        select(
-            StageRow.key, StageRow.parent, StageRow.state, StageRow.status, StageRow.duration_s
-        ).where(StageRow.key.in_(keys))
+        select(StageRow.key, StageRow.parent, StageRow.state, StageRow.status, StageRow.duration_s)
+        .join(ItemRow, ItemRow.stage_key == StageRow.key)
+        .where(ItemRow.experiment_id == experiment_id)
     )
-    stages = {row[0]: _Stage(*row) for row in rows}
-    running = select(StageRow).where(StageRow.key.in_(keys), StageRow.state == "running")
+    stages = {row.key: _Stage(*row) for row in rows}
+    running = (
+        select(StageRow)
+        .join(ItemRow, ItemRow.stage_key == StageRow.key)
+        .where(ItemRow.experiment_id == experiment_id, StageRow.state == "running")
+    )
     for stage in session.scalars(running):
         stages[stage.key] = stages[stage.key]._replace(state=present_state(stage))
     return stages
