@@ -73,8 +73,8 @@ def compare(
     baseline: Annotated[
         str | None,
         typer.Option(
-            help="The arm to compare with. best:ARM,ARM (globs work): the best of several, its choice "
-            "corrected for. Default: imagenet.",
+            help="The arm to compare with. best:ARM,ARM (globs work): the best of several, its "
+            "choice corrected for. Default: imagenet.",
             show_default=False,
         ),
     ] = None,
@@ -162,6 +162,7 @@ def compare(
         )
     from gpbench.compare.compare import compare as compared
     from gpbench.compare.comparison import Request
+    from gpbench.compare.stored import scene_counts
     from gpbench.compare.table import table_study
 
     if table is not None and experiment is not None:
@@ -173,6 +174,7 @@ def compare(
         else:
             store = stack.enter_context(_store(db, workdir))
             study = _stored(store, experiment, metric, protocol)
+            counts = scene_counts(store, store.experiment(study.name))
         comparison = compared(
             study,
             Request(
@@ -245,15 +247,22 @@ def _hand_out(
         from gpbench.reports.terminal import print_comparison
 
         print_comparison(comparison, stdout(), detailed=detailed, needed=needed)
-    elif output is None:
-        typer.echo(_text(comparison, format_), nl=False)
+        return
+    if format_ is ReportFormat.table:
+        from gpbench.reports.terminal import comparison_text
+
+        text = comparison_text(comparison, detailed=detailed, needed=needed)
     else:
-        part = output.with_name(f"{output.name}.part")
-        try:
-            part.write_text(_text(comparison, format_), encoding="utf-8")
-            part.replace(output)
-        except OSError as error:
-            raise ConfigError(f"--output {output} cannot be written: {error.strerror}") from error
+        text = _text(comparison, format_)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    part = output.with_name(f"{output.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(output)
+    except OSError as error:
+        raise ConfigError(f"--output {output} cannot be written: {error.strerror}") from error
 
 
 def _text(comparison: Comparison, format_: ReportFormat) -> str:
@@ -265,13 +274,9 @@ def _text(comparison: Comparison, format_: ReportFormat) -> str:
         from gpbench.reports.raw import comparison_csv
 
         return comparison_csv(comparison)
-    if format_ is ReportFormat.md:
-        from gpbench.reports.markdown import comparison_markdown
+    from gpbench.reports.markdown import comparison_markdown
 
-        return comparison_markdown(comparison)
-    from gpbench.reports.terminal import comparison_text
-
-    return comparison_text(comparison)
+    return comparison_markdown(comparison)
 
 
 def _met(comparison: Comparison, required: Requirement, level: LevelName | None) -> bool:

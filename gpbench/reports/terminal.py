@@ -57,11 +57,11 @@ def print_comparison(
     console.print(Text(f"{report.foot}{more}", style="dim"))
 
 
-def comparison_text(comparison: Comparison) -> str:
-    """Return the same as plain text with all details, 100 columns wide."""
+def comparison_text(comparison: Comparison, *, detailed: bool, needed: bool = False) -> str:
+    """Return the same as plain text, 100 columns wide."""
     out = io.StringIO()
     console = Console(file=out, width=WIDTH, color_system=None)
-    print_comparison(comparison, console, detailed=True)
+    print_comparison(comparison, console, detailed=detailed, needed=needed)
     return out.getvalue()
 
 

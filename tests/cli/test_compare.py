@@ -121,9 +121,13 @@ def test_csv_can_be_compared_again(gpbench: Command, table: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--plan"], "--plan is not there yet: gpbench plan"),
         (["--plots", "figures"], "--plots is not there yet"),
-        (["--correction", "max-t"], "'max-t' is not one of 'holm', 'bh', 'none'"),
+        (["--correction", "bonferroni"], "is not one of 'holm', 'max-t', 'bh', 'none'"),
+        (
+            ["--baseline", "best:o*,new*", "--correction", "bh"],
+            "--correction = 'bh' is not allowed",
+        ),
+        (["--baseline", "best:x*"], "no arm matches 'x*'"),
         (["--format", "latex"], "is not one of 'table', 'json', 'csv', 'md'"),
         (["--alpha", "2"], "--alpha = 2.0 is not allowed"),
         (["--margin", "-1"], "--margin = -1.0 is not allowed"),
@@ -156,3 +160,24 @@ def test_a_trial_is_shown_with_its_banner_and_not_ranked(gpbench: Command, tmp_p
     said = gpbench("compare", "--workdir", tmp_path, "--baseline", SCRATCH)
     assert "TRIAL RUN" in said.out
     assert "better" not in said.out
+
+
+def test_the_best_of_several_baselines_is_named_by_a_glob(gpbench: Command, table: Path) -> None:
+    said = gpbench(
+        "compare", "--table", table, "--baseline", "best:o*,imagenet", "--format", "json"
+    )
+    document = said.document
+    assert document["baselines"] == ["imagenet", "old"]
+    assert document["correction"] == "max-t"
+    (contrast,) = document["contrasts"]
+    assert {each["baseline"] for each in contrast["baselines"]} == {"imagenet", "old"}
+
+
+def test_what_more_would_help_is_asked_for_by_plan(gpbench: Command, table: Path) -> None:
+    shown, asked = (gpbench("compare", "--table", table, *more).out for more in ([], ["--plan"]))
+    assert "What more would help" not in shown
+    assert "80 % power" in " ".join(asked.split())
+
+
+def test_details_are_shown_with_v(gpbench: Command, table: Path) -> None:
+    assert "Every value" in gpbench("compare", "--table", table, "-v").out

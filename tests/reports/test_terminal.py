@@ -69,11 +69,27 @@ def test_bh_is_for_exploring() -> None:
 
 
 def test_a_file_gets_the_same_words_without_colours() -> None:
-    assert comparison_text(made()) == shown(made())
-    assert "\x1b" not in comparison_text(made())
+    assert comparison_text(made(), detailed=True) == shown(made())
+    assert "\x1b" not in comparison_text(made(), detailed=True)
 
 
 def test_colours_say_nothing_that_the_words_do_not() -> None:
     out = io.StringIO()
     print_comparison(made(), Console(file=out, width=100, force_terminal=True), detailed=True)
     assert "\x1b[1;32mbetter" in out.getvalue()
+
+
+def test_one_screen_has_verdicts_first_and_no_details() -> None:
+    text = comparison_text(made(), detailed=False)
+    lines = text.splitlines()
+    assert lines[1].startswith(f"- {NEW} against imagenet: BETTER +4.00 [+0.95, +7.05] on average")
+    assert lines[-1].endswith("-v shows more")
+    assert len(lines) <= 40
+    assert "Every value" not in text
+    assert "Every value" in comparison_text(made(), detailed=True)
+
+
+def test_what_more_would_help_is_shown_when_asked_for() -> None:
+    title = "What more would help"
+    assert title in comparison_text(made(), detailed=False, needed=True)
+    assert title not in comparison_text(made(), detailed=False)
