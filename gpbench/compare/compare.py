@@ -45,6 +45,7 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
     drafts = [each for group in groups for each in group.drafts]
     told = [
         *study.cautions,
+        *unplanned(study, request.alpha),
         *warnings(study, arms.baselines[0]),
         *(w for d in drafts for w in d.warnings()),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 import numpy as np
 
@@ -149,7 +150,15 @@ def _run(
         headline=headline,
         environment=result.environment,
         key=result.key,
+        ran=_ran(result),
     )
+
+
+def _ran(result: Result) -> tuple[float, float] | None:
+    if result.started_at is None or result.duration_s is None:
+        return None
+    began = datetime.fromisoformat(result.started_at).timestamp()
+    return began, began + result.duration_s
 
 
 def _status(result: Result) -> str:

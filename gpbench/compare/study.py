@@ -41,6 +41,8 @@ class Run:
     environment: Mapping[str, str] = field(default_factory=dict)
     key: str | None = None
     """Of the fine-tuning's stage, where the store has it."""
+    ran: tuple[float, float] | None = None
+    """When it began and ended, seconds since 1970, where known."""
 
     @property
     def facts(self) -> tuple[str | float | None, ...]:

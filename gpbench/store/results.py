@@ -37,6 +37,8 @@ class Result:
     """(C, C) int64 summed over images, rows true classes; None unless it is done and scored."""
     environment: Mapping[str, str] = field(default_factory=dict)
     duration_s: float | None = None
+    started_at: str | None = None
+    """When its last attempt began, ISO 8601."""
 
 
 def results(session: Session, experiment: str, variant: str) -> list[Result]:
@@ -97,11 +99,19 @@ class _Stage(NamedTuple):
     state: State
     status: Status | None
     duration_s: float | None
+    started_at: str | None
 
 
 def _stages(session: Session, experiment_id: int) -> dict[str, _Stage]:
     rows = session.execute(
-        select(StageRow.key, StageRow.parent, StageRow.state, StageRow.status, StageRow.duration_s)
+        select(
+            StageRow.key,
+            StageRow.parent,
+            StageRow.state,
+            StageRow.status,
+            StageRow.duration_s,
+            StageRow.started_at,
+        )
         .join(ItemRow, ItemRow.stage_key == StageRow.key)
         .where(ItemRow.experiment_id == experiment_id)
     )
@@ -139,6 +149,7 @@ def _result(
         total=sums.get(key) if key and done else None,
         environment=facts.get(key, {}) if key and done else {},
         duration_s=stage.duration_s if stage else None,
+        started_at=stage.started_at if stage else None,
     )
 
 
