@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tempfile
 import uuid
@@ -156,19 +157,52 @@ def test_stages_of_a_removed_node_go_on_elsewhere_from_their_checkpoints(
     assert counts_of(tmp_path / "work") == undisturbed
 
 
-def test_node_with_another_torch_is_refused_by_name(
-    nodes: Nodes, joined: Joined, tmp_path: Path
-) -> None:
+@pytest.fixture
+def other_torch(tmp_path: Path) -> str:
+    """Return a folder that makes another version of torch seem to be installed."""
     info = tmp_path / "other" / "torch-9.9.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: torch\nVersion: 9.9\n")
-    strange = nodes.add("strange", PYTHONPATH=str(info.parent))
+    return str(info.parent)
+
+
+def test_node_that_joins_a_run_with_another_torch_ends_it_and_no_stage_has_failed(
+    nodes: Nodes, joined: Joined, other_torch: str, tmp_path: Path
+) -> None:
+    endless = (f"{kind}.steps={10**6}" for kind in ("pretrain", "finetune"))
+    strange = None
+    try:
+        with joined(*(word for steps in endless for word in ("--set", steps))) as run:
+            wait_until(
+                lambda: all(
+                    any((nodes.scratch(name) / "stages").glob("*/checkpoint.pt"))
+                    for name in ("one", "two")
+                ),
+                "a stage on each of the right nodes",
+            )
+            strange = nodes.add("strange", PYTHONPATH=other_torch)
+            said = run.ended()
+            assert not run.left()
+    finally:
+        if strange is not None:
+            nodes.cluster.remove_node(strange)  # it says goodbye: no later run asks it
+    assert said.code == 2, said.err
+    needs = r"the Ray cluster needs this machine's versions: \S+ \(\S+\), which joined"
+    assert re.search(needs + r" it during the run, has torch 9\.9 instead of \d", said.err)
+    assert "Traceback" not in said.err
+    assert states_of(tmp_path / "work") == {"pending": STAGES}
+
+
+def test_node_with_another_torch_is_refused_by_name(
+    nodes: Nodes, joined: Joined, other_torch: str, tmp_path: Path
+) -> None:
+    strange = nodes.add("strange", PYTHONPATH=other_torch)
     try:
         with joined() as run:
             said = run.ended()
             assert not run.left()
     finally:
-        nodes.cluster.remove_node(strange, allow_graceful=False)
+        nodes.cluster.remove_node(strange)  # it says goodbye: no later run asks it
     assert said.code == 2
     assert "torch 9.9" in said.err
     assert metadata.version("torch") in said.err
