@@ -13,6 +13,7 @@ from gpbench.compare.failures import failures
 from gpbench.compare.fairness import banners, notes, unfairness, warnings
 from gpbench.compare.images import SceneCounts
 from gpbench.compare.judged import Group, contrasts
+from gpbench.compare.looks import unplanned
 from gpbench.compare.study import Study
 from gpbench.compare.verdict import Judge
 from gpbench.compare.words import Correction
@@ -46,7 +47,7 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
     told = [
         *study.cautions,
         *unplanned(study, request.alpha),
-        *warnings(study, arms.baselines[0]),
+        *(w for baseline in arms.baselines for w in warnings(study, baseline)),
         *(w for d in drafts for w in d.warnings()),
     ]
     pairs = [(arm, baseline) for arm in arms.candidates for baseline in arms.baselines]

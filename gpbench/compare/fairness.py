@@ -45,10 +45,11 @@ def banners(study: Study) -> Iterator[str]:
 def warnings(study: Study, baseline: str) -> Iterator[str]:
     """Yield what weakens a comparison of the study's arms with the baseline, a sentence each."""
     for arm in study.arms:
-        yield from _unfinished(arm, [run for run in study.runs if run.arm == arm])
+        yield from _unfinished(arm, study.of_arm(arm))
     for arm in study.arms:
         if arm != baseline:
             yield from _unlike(study, arm, baseline)
+    yield from _sharing(study, baseline)
     still = list(improving(study))
     for arm in dict.fromkeys(flagged.arm for flagged in still):
         yield _still_improving(study, arm, [flagged for flagged in still if flagged.arm == arm])
@@ -86,11 +87,16 @@ def _unlike(study: Study, arm: str, baseline: str) -> Iterator[str]:
     for name, a, b in _environments(theirs, ours):
         if name in ("device", "cpu") and a != b and a and b:
             yield f"{arm} ran on another {name} than {baseline}: {a}; {b}"
-    keys = [{run.pretrain_key for run in side} - {None} for side in (theirs, ours)]
-    if keys[0] & keys[1]:
+
+
+def _sharing(study: Study, baseline: str) -> Iterator[str]:
+    """Yield which arms start from the baseline's own pre-trained weights."""
+    keys = {arm: {run.pretrain_key for run in _finished(study, arm)} - {None} for arm in study.arms}
+    arms = [arm for arm in study.arms if arm != baseline and keys[arm] & keys.get(baseline, set())]
+    if arms:
         yield (
-            f"{arm} and {baseline} share pre-trained weights: the tests take them as independent, "
-            "their intervals are wider than need be"
+            f"{', '.join(arms)}: pre-trained weights shared with {baseline}; the tests take them "
+            "as independent, so intervals are wider than need be"
         )
 
 
@@ -110,7 +116,7 @@ def _still_improving(study: Study, arm: str, flagged: Sequence[StillImproving]) 
 
 
 def _finished(study: Study, arm: str) -> list[Run]:
-    return [run for run in study.runs if run.arm == arm and run.value is not None]
+    return [run for run in study.of_arm(arm) if run.value is not None]
 
 
 def _environments(theirs: Sequence[Run], ours: Sequence[Run]) -> Iterator[Difference]:

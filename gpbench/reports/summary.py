@@ -5,6 +5,7 @@ The terminal and Markdown show the same words; only here is decided which.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -101,14 +102,15 @@ def _where(contrast: Contrast) -> str:
 
 def _undecided(comparison: Comparison) -> Iterator[str]:
     """Yield why datasets cannot be decided, where the headline does not say it."""
+    found: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for contrast in comparison.contrasts:
-        undecided: dict[str, list[str]] = {}
         for row in contrast.rows:
             finding = row.finding
             if finding.verdict == "undecidable" and finding.reason != contrast.finding.reason:
-                undecided.setdefault(finding.reason, []).append(row.dataset.name)
-        for reason, datasets in undecided.items():
-            yield f"{name(comparison, contrast)} on {', '.join(datasets)}: {reason}"
+                found[finding.reason][row.dataset.name].append(name(comparison, contrast))
+    for reason, by_dataset in found.items():
+        told = (f"{dataset} ({', '.join(arms)})" for dataset, arms in by_dataset.items())
+        yield f"{', '.join(told)}: {reason}"
 
 
 def _needed(comparison: Comparison) -> Iterator[str]:
@@ -156,6 +158,11 @@ def _reading(comparison: Comparison) -> Iterator[str]:
 
 
 def _fairness(comparison: Comparison) -> Iterator[str]:
+    """Yield a sentence per field and value of a baseline: which arms have another value."""
+    found: defaultdict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(dict)
     for entry in comparison.fairness:
         theirs, ours = entry.values
-        yield f"{entry.field}: {theirs} ({entry.arm}), {ours} ({entry.baseline})"
+        found[entry.field, entry.baseline, ours].setdefault(theirs, []).append(entry.arm)
+    for (field, baseline, ours), others in found.items():
+        told = (f"{value} ({', '.join(arms)})" for value, arms in others.items())
+        yield f"{field}: {'; '.join([*told, f'{ours} ({baseline})'])}"

@@ -124,7 +124,7 @@ def test_arms_that_share_pretrained_weights_are_not_independent() -> None:
     study = two_arms([50, 52, 53], [48, 49, 51])
     shared = (replace(run, pretrain_key=f"same {run.pretrain_seed}") for run in study.runs)
     (warning,) = compared(replace(study, runs=tuple(shared))).warnings
-    assert "share pre-trained weights" in warning
+    assert warning.startswith("new: pre-trained weights shared with imagenet; the tests take")
 
 
 def test_replicates_left_out_for_a_backbone_are_counted() -> None:

@@ -25,7 +25,7 @@ def test_a_report_names_verdicts_level_scope_and_warnings() -> None:
         "Level strategy:",
         "Scope fixed-suite:",
         "A verdict goes by its adjusted p",
-        "pre-trainings run: 6 (new[inflate=mean]), 3 (imagenet)",
+        "pre-trainings run: 6 (new[inflate=mean]); 3 (imagenet)",
         "synthetic images, made by a program: field",
         "By the dataset's own metric (not tested)",
     ):
