@@ -10,6 +10,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from gpbench.compare.study import Run
 
@@ -45,7 +46,7 @@ class Cell:
     def pretrains(self) -> bool:
         return any(r.pretrain_seed is not None for r in self.replicates)
 
-    @property
+    @cached_property
     def units(self) -> dict[int, tuple[float, ...]]:
         """Return the independent draws of the arm: pre-training seed -> its fine-tunings' scores.
 
@@ -56,11 +57,11 @@ class Cell:
             found[r.unit].append(r.value)
         return {seed: tuple(values) for seed, values in found.items()}
 
-    @property
+    @cached_property
     def keys(self) -> frozenset[str]:
         return frozenset().union(*(r.keys for r in self.replicates))
 
-    @property
+    @cached_property
     def mean(self) -> float:
         """Return the mean over units, each the mean of its fine-tunings."""
         return mean(mean(values) for values in self.units.values())

@@ -39,7 +39,7 @@ class Failures:
 def failures(study: Study, arm: str, baseline: str) -> Failures | None:
     """Return how often both arms diverged; None where neither did."""
     sides = [
-        [run for run in study.runs if run.arm == name and run.status in ("ok", "diverged")]
+        [run for run in study.of_arm(name) if run.status in ("ok", "diverged")]
         for name in (arm, baseline)
     ]
     finetunings = [_tally([[_diverged(run)] for run in side]) for side in sides]

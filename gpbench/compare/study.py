@@ -87,6 +87,10 @@ class Study:
         """Return the runs of one cell, all backbones."""
         return self._by_cell.get((arm, dataset, label_fraction), ())
 
+    def of_arm(self, arm: str) -> Sequence[Run]:
+        """Return the runs of one arm, wherever."""
+        return self._by_arm.get(arm, ())
+
     def of_dataset(self, dataset: str, label_fraction: float) -> list[Run]:
         """Return the runs of all arms on one dataset."""
         return [run for arm in self.arms for run in self.runs_of(arm, dataset, label_fraction)]
@@ -96,6 +100,13 @@ class Study:
         found: defaultdict[tuple[str, str, float], list[Run]] = defaultdict(list)
         for run in self.runs:
             found[run.arm, run.dataset, run.label_fraction].append(run)
+        return found
+
+    @cached_property
+    def _by_arm(self) -> Mapping[str, Sequence[Run]]:
+        found: defaultdict[str, list[Run]] = defaultdict(list)
+        for run in self.runs:
+            found[run.arm].append(run)
         return found
 
     @property
