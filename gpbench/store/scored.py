@@ -67,7 +67,7 @@ def scene_totals(session: Session, keys: Collection[str], variant: str) -> dict[
         last = {score.stage_key: number for number, score in sorted(scores.items())}
         packed: defaultdict[int, list[bytes]] = defaultdict(list)
         images: defaultdict[int, list[int]] = defaultdict(list)
-        rows = session.execute(
+        rows = session.connection().execute(
             select(ConfusionRow.score_id, ConfusionRow.image_id, ConfusionRow.counts).where(
                 ConfusionRow.score_id.in_(last.values())
             )
