@@ -19,7 +19,6 @@ def detail_sheets(comparison: Comparison) -> tuple[Sheet, ...]:
     backbones = of_family(comparison, comparison.family.backbones)
     found = (
         _sheet("Against each baseline", ("strategy", "baseline"), judged, _against(comparison)),
-        _sheet("Other scopes", ("strategy", "scope"), judged, _scopes(comparison)),
         _sheet(
             "With scores for the diverged runs",
             ("strategy", "reading"),
@@ -82,17 +81,6 @@ def _against(comparison: Comparison) -> Rows:
             yield (
                 Cell(name(comparison, contrast)),
                 Cell(each.baseline),
-                *findings(each.finding),
-                verdict(comparison, each.finding),
-            )
-
-
-def _scopes(comparison: Comparison) -> Rows:
-    for contrast in comparison.contrasts:
-        for each in contrast.scopes:
-            yield (
-                Cell(name(comparison, contrast)),
-                Cell(each.scope),
                 *findings(each.finding),
                 verdict(comparison, each.finding),
             )

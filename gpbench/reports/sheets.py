@@ -45,9 +45,9 @@ class Sheet:
 
 
 def sheets(comparison: Comparison) -> tuple[Sheet, ...]:
-    """Return the averages and the candidates by dataset; none is empty."""
+    """Return the averages, the candidates by dataset and further claims; none is empty."""
     averages = [c for c in comparison.contrasts if c.scope == "fixed-suite"]
-    found = (_averages(comparison, averages), _by_dataset(comparison))
+    found = (_averages(comparison, averages), _by_dataset(comparison), _scopes(comparison))
     return tuple(sheet for sheet in found if sheet.rows)
 
 
@@ -105,6 +105,26 @@ def _by_dataset(comparison: Comparison) -> Sheet:
         )
     title = f"By dataset{of_family(comparison, comparison.family.rows)}"
     return Sheet(title, columns, tuple(rows))
+
+
+def _scopes(comparison: Comparison) -> Sheet:
+    columns = (
+        Column("strategy", numeric=False),
+        Column("scope", numeric=False),
+        *tested(comparison),
+        Column("verdict", numeric=False),
+    )
+    rows = (
+        (
+            Cell(name(comparison, contrast)),
+            Cell(each.scope),
+            *findings(each.finding),
+            verdict(comparison, each.finding),
+        )
+        for contrast in comparison.contrasts
+        for each in contrast.scopes
+    )
+    return Sheet("Claims beyond these data", columns, tuple(rows))
 
 
 def tested(comparison: Comparison) -> Iterable[Column]:

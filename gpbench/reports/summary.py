@@ -85,7 +85,7 @@ def verdict_sentence(comparison: Comparison, contrast: Contrast) -> str:
     if finding.difference is not None:
         gain = f" {points(finding.difference)}"
         told += gain if finding.ci is None else f"{gain} {span(finding.ci)}"
-        told += f" {_where(contrast)}"
+        told += f" {_where(contrast)} (scope {contrast.scope}, level {finding.level})"
     fragile = contrast.sensitivity is not None and contrast.sensitivity.fragile
     return f"{told}: {finding.reason}{FRAGILE if fragile else ''}"
 
@@ -97,6 +97,8 @@ def _where(contrast: Contrast) -> str:
     where = f"on average over {len(contrast.rows)} datasets"
     if contrast.scope == "seeds":
         where = f"on {contrast.rows[0].dataset.name}"
+    if contrast.pretrainings == (0, 0):
+        return where
     return f"{where}, {versus(contrast.pretrainings)} pre-trainings"
 
 
