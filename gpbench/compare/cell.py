@@ -108,7 +108,7 @@ def pair(dataset: str, candidate: Sequence[Run], baseline: Sequence[Run]) -> Pai
 def mean(values: Iterable[float]) -> float:
     """Return the mean of at least one value; their order changes nothing, not even the last bit."""
     values = list(values)
-    return math.fsum(values) / len(values)
+    return math.fsum(values) / len(values) if len(values) > 1 else values[0]
 
 
 def _replicated(runs: Iterable[Run]) -> list[list[Run]]:
