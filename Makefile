@@ -12,15 +12,16 @@ UNFINISHED := $(VENV)/unfinished
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt \
 	$(shell test -t 2 || echo -qq)
 
-.PHONY: help demo test test-fast lint bench clean
+.PHONY: help demo test test-fast lint bench error-rates clean
 
 help:
-	@echo "make demo       set up .venv, then run the whole flow once on a small synthetic world"
-	@echo "make test       set up .venv, then lint and all tests: what CI runs"
-	@echo "make test-fast  only the tests that take seconds"
-	@echo "make lint       ruff, mypy, import-linter"
-	@echo "make bench      measure, and write docs/benchmarks.md"
-	@echo "make clean      remove .venv and caches; results stay"
+	@echo "make demo         set up .venv, then run the whole flow once on a small synthetic world"
+	@echo "make test         set up .venv, then lint and all tests: what CI runs"
+	@echo "make test-fast    only the tests that take seconds"
+	@echo "make lint         ruff, mypy, import-linter"
+	@echo "make bench        measure, and write docs/benchmarks.md"
+	@echo "make error-rates  simulate how often compare errs, and write docs/statistics.md"
+	@echo "make clean        remove .venv and caches; results stay"
 
 demo: $(READY)
 	@$(BIN)/gpbench demo
@@ -39,6 +40,9 @@ lint: $(READY)
 
 bench: $(READY)
 	@$(BIN)/python -m pytest benchmarks --benchmark-json=$(VENV)/benchmarks.json
+
+error-rates: $(READY)
+	@$(BIN)/python -m benchmarks.error_rates
 
 clean:
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .benchmarks
