@@ -138,9 +138,9 @@ def _unlike(
 
 
 def _fractions(rows: Rows) -> Iterator[str]:
-    """Yield values in (0, 1] that stand beside larger ones of their dataset, or all if none is."""
-    high = {row.dataset for row in rows.values() if row.value is not None and row.value > 1}
+    """Yield values in (0, 1]: fractions, for no usable network scores so few percent points."""
+    mixed = any(row.value is not None and row.value > 1 for row in rows.values())
+    said = "metric mixes percent and fraction" if mixed else "a fraction"
     for number, row in rows.items():
-        if row.value is not None and 0 < row.value <= 1 and (row.dataset in high or not high):
-            mixed = "metric mixes percent and fraction" if row.dataset in high else "a fraction"
-            yield f"line {number}: value = {row.value:g} ({mixed}): give percent points"
+        if row.value is not None and 0 < row.value <= 1:
+            yield f"line {number}: value = {row.value:g} ({said}): give percent points"

@@ -124,6 +124,11 @@ def test_all_bad_cells_are_named_with_their_lines(table: Path) -> None:
         ),
         (
             HEADER,
+            ["a,net,town,0,51", "b,net,town,0,52", "a,net,field,0,0", "b,net,field,0,0.61"],
+            "line 5: value = 0.61 (metric mixes percent and fraction): give percent points",
+        ),
+        (
+            HEADER,
             ["a,net,town,0,0.5", "b,net,town,0,0.6"],
             "line 2: value = 0.5 (a fraction): give percent",
         ),
