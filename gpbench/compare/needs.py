@@ -11,6 +11,7 @@ from gpbench.compare.across import FOR_A_CLAIM
 from gpbench.compare.comparison import Needed
 from gpbench.compare.evidence import Evidence
 from gpbench.stats.power import (
+    FOR_A_VERDICT,
     USUAL_POWER,
     datasets_half_width,
     datasets_needed,
@@ -24,17 +25,24 @@ MORE_DATASETS = 4
 """The example of how much datasets narrow an interval."""
 
 
-def needs(suite: Evidence, rows: Sequence[Evidence], alpha: float, margin: float | None) -> Needed:
+def needs(
+    suite: Evidence,
+    rows: Sequence[Evidence],
+    alpha: float,
+    margin: float | None,
+    pretrainings: tuple[int, int] = (1, 1),
+) -> Needed:
     """Return how many pre-trainings per arm, and how many datasets, show a difference.
 
     It is the margin, where there is one, else the one observed. Spreads count by their upper 80 %
-    limit: a pilot's are more often too small than too large.
+    limit: a pilot's are more often too small than too large. Never fewer than a verdict needs.
 
     Args:
         suite: The evidence about the average over exactly these datasets.
         rows: The evidence of each dataset.
         alpha: Level of one test: divided by the size of the family for Holm's first.
         margin: Percent points.
+        pretrainings: Those of both arms; 0: an arm has none, and its units are its runs.
     """
     gap = margin if margin is not None else abs(suite.difference or 0.0)
     if gap <= RESOLUTION:
@@ -42,20 +50,27 @@ def needs(suite: Evidence, rows: Sequence[Evidence], alpha: float, margin: float
             None, None, "no difference was observed: nothing to plan for without --margin"
         )
     which = "the margin" if margin is not None else "the observed difference"
-    pretrainings, of_pretrainings = _pretrainings(suite, gap, alpha)
+    units, of_units = _units(suite, gap, alpha, _called(pretrainings))
     datasets, of_datasets = _datasets(rows, gap, alpha)
-    sentences = [of_pretrainings, *([of_datasets] if of_datasets else [])]
+    sentences = [of_units, *([of_datasets] if of_datasets else [])]
     aim = f"80 % power for {gap:.2f} pp ({which}) at alpha {alpha:.3g}"
-    return Needed(pretrainings, datasets, f"{aim}: {'; '.join(sentences)}")
+    return Needed(units, datasets, f"{aim}: {'; '.join(sentences)}")
 
 
-def _pretrainings(suite: Evidence, gap: float, alpha: float) -> tuple[int | None, str]:
+def _called(pretrainings: tuple[int, int]) -> str:
+    """Return what the units of both arms are called."""
+    if all(pretrainings):
+        return "pre-trainings"
+    return "pre-trainings (or runs, where there are none)" if any(pretrainings) else "runs"
+
+
+def _units(suite: Evidence, gap: float, alpha: float, called: str) -> tuple[int | None, str]:
     if suite.test is None or not suite.samples:
-        return None, f"pre-trainings unknown ({suite.reason})"
+        return None, f"{called} unknown ({suite.reason})"
     if suite.level == "checkpoint":
         return None, (
             "pre-trainings unknown: with one in an arm nobody knows how much they vary; begin with "
-            "3 per arm"
+            f"{FOR_A_VERDICT} per arm"
         )
     widen = upper_sd(1.0, suite.test.df) ** 2
     of_one = [widen * sample.term.variance * len(sample.values) for sample in suite.samples]
@@ -64,9 +79,9 @@ def _pretrainings(suite: Evidence, gap: float, alpha: float) -> tuple[int | None
         test = t_test(gap, [Term(each / units, units - 1) for each in of_one], alpha)
         return power_t(test.se, test.df, gap, alpha)
 
-    needed = smallest(lambda units: power(units) >= USUAL_POWER)
+    needed = max(FOR_A_VERDICT, smallest(lambda units: power(units) >= USUAL_POWER))
     have = min(len(sample.values) for sample in suite.samples)
-    return needed, f"{needed} pre-trainings per arm ({have} now)"
+    return needed, f"{needed} {called} per arm ({have} now)"
 
 
 def _datasets(rows: Sequence[Evidence], gap: float, alpha: float) -> tuple[int | None, str]:
@@ -78,13 +93,19 @@ def _datasets(rows: Sequence[Evidence], gap: float, alpha: float) -> tuple[int |
     if max(gains) - min(gains) <= RESOLUTION:
         return None, "all datasets have the same gain: no spread to plan with"
     have = len(gains)
-    needed = datasets_needed(gap, upper_sd(math.sqrt(variance), have - 1), alpha)
+    spread = upper_sd(math.sqrt(variance), have - 1)
+    needed = max(FOR_A_CLAIM, datasets_needed(gap, spread, alpha))
     said = f"{needed} datasets for a claim about new ones ({have} now)"
     errors = [row.test.se**2 for row in rows if row.test is not None]
     if len(errors) < have:
         return needed, said
-    within = min(variance, math.fsum(errors) / have)
+    within = math.fsum(errors) / have
     interaction = variance - within
+    if interaction <= 0:
+        return needed, (
+            f"{said}: as far as {have} datasets tell, their gains differ by chance only, and more "
+            "seeds narrow the interval as more datasets do"
+        )
     now, floor = datasets_half_width(have, interaction, within, alpha)
     later, _ = datasets_half_width(have + MORE_DATASETS, interaction, within, alpha)
     said += (
@@ -92,6 +113,6 @@ def _datasets(rows: Sequence[Evidence], gap: float, alpha: float) -> tuple[int |
         f"{MORE_DATASETS} more datasets by {100 * (1 - later / now):.0f} %"
     )
     endless = math.sqrt(interaction / have)
-    if have < needed and endless and power_t(endless, have - 1, gap, alpha) < USUAL_POWER:
+    if have < needed and power_t(endless, have - 1, gap, alpha) < USUAL_POWER:
         said += ": more seeds cannot make up for the datasets"
     return needed, said

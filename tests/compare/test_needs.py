@@ -6,10 +6,14 @@ import math
 
 import pytest
 
+from gpbench.compare.compare import compare
+from gpbench.compare.comparison import Request
 from gpbench.compare.evidence import Evidence, Sample
 from gpbench.compare.needs import needs
+from gpbench.compare.words import Correction
 from gpbench.stats.power import power_two_sample, upper_sd
 from gpbench.stats.satterthwaite import TTest, t_test
+from tests.compare.made import pretrained, study_of
 
 A, B = (50.0, 51.0, 52.0), (49.0, 50.0, 51.0)
 
@@ -104,11 +108,46 @@ def test_seeds_cannot_narrow_what_datasets_differ_by() -> None:
     assert found.datasets == pytest.approx((2.8 * 2.293) ** 2 + 2, abs=1.5)
 
 
-def test_seeds_help_where_only_they_vary() -> None:
+def test_seeds_help_like_datasets_where_only_they_vary() -> None:
     rows = [row(gain, 2.0) for gain in spread_gains(1.0)]
     found = needs(two(), rows, 0.05, None)
-    assert "at most 100 %" in found.sentence
-    assert "cannot make up" not in found.sentence
+    assert found.sentence.endswith(
+        f"{found.datasets} datasets for a claim about new ones (5 now): as far as 5 datasets tell, "
+        "their gains differ by chance only, and more seeds narrow the interval as more datasets do"
+    )
+
+
+def test_no_fewer_are_needed_than_a_verdict_needs() -> None:
+    # two of either would have the power, and could say nothing
+    rows = [row(gain, 0.01) for gain in spread_gains(0.01, mean=90)]
+    found = needs(two(difference=90), rows, 0.05, None)
+    assert (found.pretrainings, found.datasets) == (3, 3)
+    assert ": 3 pre-trainings per arm (3 now); 3 datasets for" in found.sentence
+
+
+def test_arms_without_pretrainings_need_runs() -> None:
+    neither, one = (needs(two(), [], 0.05, None, count) for count in ((0, 0), (3, 0)))
+    assert neither.sentence.endswith(f": {neither.pretrainings} runs per arm (3 now)")
+    mixed = f"{one.pretrainings} pre-trainings (or runs, where there are none) per arm"
+    assert mixed in one.sentence
+    untested = Evidence(1.0, "strategy", "new has 1 run")
+    found = needs(untested, [], 0.05, None, (0, 0))
+    assert found.sentence.endswith(": runs unknown (new has 1 run)")
+
+
+@pytest.mark.parametrize(("correction", "alpha"), [(None, 0.025), ("none", 0.05)])
+def test_the_level_is_that_of_one_of_all_contrasts(
+    correction: Correction | None, alpha: float
+) -> None:
+    runs = [
+        *pretrained("imagenet", "town", B),
+        *pretrained("new", "town", A),
+        *pretrained("newer", "town", A),
+    ]
+    found = compare(study_of(runs), Request(correction=correction)).contrasts
+    expected = needs(two(), [], alpha, None)
+    assert [each.needed for each in found] == [expected, expected]
+    assert f"at alpha {alpha:g}:" in expected.sentence
 
 
 def test_untested_rows_leave_the_shares_unknown() -> None:
