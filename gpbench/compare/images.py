@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from gpbench.stats.bootstrap import (
     paired_bootstrap,
     resample,
 )
-from gpbench.stats.satterthwaite import Term, t_test
+from gpbench.stats.satterthwaite import Term, TTest, t_test, two_sided_p
 
 FEWEST_DRAWS = 1_000
 AFFORDABLE = 10**9
@@ -81,8 +81,10 @@ class ImageScope:
     """A difference that is to hold on new images of the dataset, in percent points.
 
     `se`, `df`, `p` and `ci` combine what varies between runs (where known: else a warning says that
-    it is not in them) with the choice of scenes. `se_cluster` and `jackknife_se` are the latter
-    alone, and so is the `percentile` interval, which needs 20 scenes.
+    it is not in them) with the choice of scenes. `df` is Satterthwaite's, but no more than the runs
+    alone have: a claim about new images includes the claim about these ones, and is never firmer.
+    `se_cluster` and `jackknife_se` are the choice of scenes alone, and so is the `percentile`
+    interval, which needs 20 scenes.
     """
 
     difference: float
@@ -204,7 +206,7 @@ def _scope(
     found = paired_bootstrap(a, b, alpha, test_set.absent)
     cluster = Term(found.se**2, found.clusters - 1)
     try:
-        test = t_test(found.difference, [*(s.term for s in asked.evidence.samples), cluster], alpha)
+        test = _tested(found.difference, asked.evidence, cluster, alpha)
     except ComparisonError as error:
         return str(error)
     return ImageScope(
@@ -225,6 +227,24 @@ def _scope(
         ),
         warnings=tuple(_warnings(asked, found, test_set)),
     )
+
+
+def _tested(difference: float, runs: Evidence, cluster: Term, alpha: float) -> TTest:
+    """Return the test of a difference with the chance of runs, where known, and of scenes.
+
+    A further term always adds to the standard error, but with many scenes to Satterthwaite's
+    degrees of freedom as well, which can lower p: three runs that alone miss 0.05 would seem to
+    reach it on new images. With at most the degrees of the runs the interval contains that of the
+    runs.
+
+    Raises:
+        ComparisonError: If nothing varies.
+    """
+    test = t_test(difference, [*(sample.term for sample in runs.samples), cluster], alpha)
+    if runs.test is None or runs.test.df >= test.df:
+        return test
+    capped = replace(test, df=runs.test.df, p=two_sided_p(difference / test.se, runs.test.df))
+    return replace(capped, ci=capped.interval(alpha))
 
 
 def _warnings(asked: Asked, found: ClusterBootstrap, test_set: _TestSet) -> Iterable[str]:

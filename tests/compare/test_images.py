@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy import stats
 
 from gpbench.compare.cell import Cell, Replicate
 from gpbench.compare.evidence import Evidence, Side, weigh
@@ -127,11 +128,36 @@ def test_the_variance_of_scenes_joins_that_of_runs() -> None:
     assert found.jackknife_se == pytest.approx(expected.jackknife_se)
     variance = runs.se**2 + found.se_cluster**2
     assert found.se**2 == pytest.approx(variance)
-    df = variance**2 / (runs.se**4 / runs.df + found.se_cluster**4 / 7)
-    assert found.df == pytest.approx(df)
     assert found.clusters == 8
     assert found.ci[0] < found.difference < found.ci[1]
     assert found.warnings == ()
+
+
+def test_degrees_of_freedom_are_satterthwaites_where_scenes_are_fewer() -> None:
+    made = Made(scenes=5)
+    many = [[0.7 + 0.01 * (p % 3)] for p in range(12)]
+    asked = made.asked(many, [[hit - 0.1] for (hit,) in many])
+    found, runs = scope(asked, made.counts), asked.evidence.test
+    assert runs is not None
+    df = found.se**4 / (runs.se**4 / runs.df + found.se_cluster**4 / 4)
+    assert found.df == pytest.approx(df)
+    assert found.df < runs.df
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_claim_about_new_images_is_never_firmer_than_one_about_these(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    made = Made(scenes=200)
+    asked = made.asked(*rng.normal(0.75, 0.02, (2, 3, 1)))
+    found, runs = scope(asked, made.counts), asked.evidence.test
+    assert runs is not None
+    # so many scenes would give the sum of both variances more degrees than the runs have
+    assert found.se**4 / (runs.se**4 / runs.df + found.se_cluster**4 / 199) > runs.df
+    assert found.df == runs.df
+    assert found.p > runs.p
+    assert found.ci[0] < runs.ci[0]
+    assert found.ci[1] > runs.ci[1]
+    assert found.p == pytest.approx(2 * stats.t.sf(abs(found.difference) / found.se, runs.df))
 
 
 def test_one_run_per_arm_gives_an_interval_of_two_checkpoints_that_says_so() -> None:
