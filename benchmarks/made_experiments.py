@@ -19,7 +19,6 @@ from gpbench.compare.comparison import Request
 from gpbench.compare.contrast import draft
 from gpbench.compare.evidence import Evidence, Side, weigh
 from gpbench.compare.family import corrected
-from gpbench.compare.judged import Group
 from gpbench.compare.study import Run, Study, StudyDataset
 from gpbench.compare.words import Correction
 from gpbench.core.seeds import derive_seed
@@ -109,10 +108,10 @@ def nested(design: Design) -> Callable[[np.random.Generator], tuple[bool, ...]]:
 
 
 def new_datasets(design: Design) -> Callable[[np.random.Generator], tuple[bool, ...]]:
-    """Return readings about new datasets: `datasets`, `fixed-suite`, both, all pairs pooled.
+    """Return readings about new datasets: `datasets`, gains alone, `fixed-suite`, all pairs.
 
-    Both: a claim is made where both scopes make it. Pooled: the gains of all (dataset,
-    pre-training) pairs in one paired t test.
+    Gains alone: a paired t test, which takes the datasets' gains as independent. All pairs: one of
+    the gains of all (dataset, pre-training) pairs.
     """
 
     def errs(rng: np.random.Generator) -> tuple[bool, ...]:
@@ -122,10 +121,13 @@ def new_datasets(design: Design) -> Callable[[np.random.Generator], tuple[bool, 
         pairs = [Pair(("tiny",), x, y, (0, 0)) for x, y in zip(*sides, strict=True)]
         across = over_datasets(pairs, suite, ALPHA)
         assert across is not None  # there are 4 datasets
-        gains = (a - b).mean(axis=2).ravel().tolist()
-        every = t_test(float(np.mean(gains)), [unit_term(gains)], ALPHA)
-        claims = (claimed(across), claimed(suite))
-        return *claims, all(claims), every.p < ALPHA
+        gains = (a - b).mean(axis=2)
+        return (
+            claimed(across),
+            _paired_p(gains.mean(axis=1)) < ALPHA,
+            claimed(suite),
+            _paired_p(gains.ravel()) < ALPHA,
+        )
 
     return errs
 
@@ -174,16 +176,24 @@ def family(
     return errs
 
 
-def best(design: Design, baselines: int) -> Callable[[np.random.Generator], tuple[bool, bool]]:
-    """Return whether a candidate differs from the best of equal baselines: max-T, uncorrected."""
+def best(design: Design, baselines: int) -> Callable[[np.random.Generator], tuple[bool, ...]]:
+    """Return whether a candidate is called worse, or better, than the best of equal baselines.
+
+    First by max-T over all of them, then both without correction.
+    """
     names = [f"old {at}" for at in range(baselines)]
 
-    def errs(rng: np.random.Generator) -> tuple[bool, bool]:
+    def errs(rng: np.random.Generator) -> tuple[bool, ...]:
         study = made_study({arm: design.arm(design.groups[1], rng) for arm in ["new", *names]})
-        group = Group(tuple(draft(study, "new", arm, 1.0, Request()) for arm in names))
-        evidence = [each.evidence for each in group.drafts]
-        p = corrected(evidence, "max-t", ALPHA, rng).p[group.best]
-        return p < ALPHA, claimed(evidence[group.best])
+        drafts = [draft(study, "new", arm, 1.0, Request()) for arm in names]
+        means = [each.baseline_mean for each in drafts]
+        at = means.index(max(means))
+        evidence = [each.evidence for each in drafts]
+        chosen = evidence[at]
+        assert chosen.difference is not None
+        told = (corrected(evidence, "max-t", ALPHA, rng).p[at] < ALPHA, claimed(chosen))
+        below = chosen.difference < 0
+        return tuple(claim and side for claim in told for side in (below, not below))
 
     return errs
 
@@ -242,6 +252,10 @@ def _pooled(arm: str, scores: Scores) -> Side:
         for d, values in enumerate(scores)
     )
     return Side(arm, tuple(cells))
+
+
+def _paired_p(gains: NDArray[np.float64]) -> float:
+    return t_test(float(gains.mean()), [unit_term(gains.tolist())], ALPHA).p
 
 
 def _apart(groups: Groups) -> Groups:

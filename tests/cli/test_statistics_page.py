@@ -57,12 +57,15 @@ def test_the_program_and_gpbench_agree(gpbench: Command, folder: Path) -> None: 
     (contrast,) = gpbench("compare", "--table", EXAMPLE, "--format", "json").document["contrasts"]
     found = {row["dataset"]: row for row in contrast["datasets"]}
     found["fixed-suite"], (found["datasets"],) = contrast, contrast["scopes"]
+    *lines, alone, shared = blocks("text")[1].splitlines()
+    cautious = max(alone, shared, key=lambda line: float(line.split()[-1]))
+    lines.append(re.sub(r"^datasets, [a-z ]+", "datasets ", cautious))
     told = [
         f"{name} {own['difference']:+.2f} [{own['ci'][0]:+.2f}, {own['ci'][1]:+.2f}]"
         f" df {own['df']:.2f} p {own['p']:.3f}"
         for name, own in found.items()
     ]
-    assert told == blocks("text")[1].splitlines()
+    assert told == lines
 
 
 def test_fields_of_the_document_have_the_values_that_the_page_says(
@@ -81,7 +84,7 @@ def test_fields_of_the_document_have_the_values_that_the_page_says(
 
 
 def test_numbers_of_the_reading_stand_in_the_report() -> None:
-    _, _, rest = PAGE.partition("Read from top to bottom:")
+    _, _, rest = PAGE.partition("Read the report from top to bottom:")
     reading = rest.partition("Some numbers stand in the JSON")[0]
     numbers = re.findall(r"[+-]\d+\.\d\d", reading)
     assert len(numbers) > 4
