@@ -42,6 +42,20 @@ class Knowledge:
         return self.pilots[place].upper if place in self.pilots else None
 
 
+@dataclass(frozen=True)
+class _Sides:
+    """What can be compared: each arm at each label fraction, and what is known of its spread."""
+
+    groups: Mapping[tuple[str, float], Sequence[Group]]
+    pretrain: Collection[str]
+    """The arms that do."""
+    known: Knowledge
+
+    def sd(self, arm: str, dataset: str, label_fraction: float) -> float | None:
+        """Return the sd of a unit of an arm."""
+        return self.known.sd_at(Place(dataset, label_fraction, arm in self.pretrain))
+
+
 def design(plan: Plan, known: Knowledge) -> JsonObject:
     """Return which claims the plan's numbers of pre-trainings and datasets allow.
 
@@ -63,7 +77,8 @@ def design(plan: Plan, known: Knowledge) -> JsonObject:
     fewest = min(units.values(), default=0)
     datasets = sorted({d for own in groups.values() for group in own for d in group.datasets})
     smallest, why_not_smaller = _p_floor(len(datasets), contrasts)
-    shown, why_not_shown = _detectable(groups, datasets, known, contrasts)
+    sides = _Sides(groups, {facts.arm for facts in plan.strategies if facts.pretrains}, known)
+    shown, why_not_shown = _detectable(sides, datasets, contrasts)
     return {
         "level": "strategy" if fewest >= FOR_AN_INTERVAL else "checkpoint",
         "pretrainings": len(plan.experiment.pretrain_seeds),
@@ -78,13 +93,16 @@ def design(plan: Plan, known: Knowledge) -> JsonObject:
         "p_floor_reason": why_not_smaller,
         "detectable_difference_reason": why_not_shown,
         "detectable_by_dataset": {
-            name: _detectable(groups, [name], known, contrasts)[0] for name in datasets
+            # verdicts of single datasets are a family of their own
+            name: _detectable(sides, [name], contrasts * len(datasets))[0]
+            for name in datasets
         },
         "sd": known.sd,
         "pilots": [
             {
                 "dataset": place.dataset,
                 "label_fraction": place.label_fraction,
+                "pretrains": place.pretrains,
                 "sd": pilot.sd,
                 "df": pilot.df,
                 "upper": pilot.upper,
@@ -160,10 +178,7 @@ def _p_floor(datasets: int, contrasts: int) -> tuple[float | None, str | None]:
 
 
 def _detectable(
-    groups: Mapping[tuple[str, float], Sequence[Group]],
-    datasets: Collection[str],
-    known: Knowledge,
-    contrasts: int,
+    known: _Sides, datasets: Collection[str], family: int
 ) -> tuple[float | None, str | None]:
     """Return the mean gain over the datasets that any two arms show, or why it is not known.
 
@@ -172,48 +187,50 @@ def _detectable(
     """
     if not datasets:
         return None, "nothing is fine-tuned"
-    if len({arm for arm, _ in groups}) < 2:
+    if len({arm for arm, _ in known.groups}) < 2:
         return None, "one arm: nothing to compare with"
     largest = 0.0
-    for fraction in sorted({fraction for _, fraction in groups}):
+    for fraction in sorted({fraction for _, fraction in known.groups}):
         sides: list[list[Term]] = []
-        for (arm, of_fraction), own in groups.items():
+        for (arm, of_fraction), own in known.groups.items():
             if of_fraction != fraction:
                 continue
             used = [group for group in own if not set(group.datasets).isdisjoint(datasets)]
             if any(group.units < FOR_AN_INTERVAL for group in used):
                 return None, f"{arm} has fewer than {FOR_AN_INTERVAL} independent runs: no test"
-            terms = [_term(group, datasets, fraction, known) for group in used]
-            if None in terms:
-                return None, _unknown(datasets, fraction, known)
-            sides.append([term for term in terms if term is not None])
+            names = [name for group in used for name in group.datasets if name in datasets]
+            sds = {name: known.sd(arm, name, fraction) for name in names}
+            unknown = [name for name, sd in sds.items() if sd is None]
+            if unknown:
+                return None, _unknown(unknown, pretrains=arm in known.pretrain)
+            found = {name: sd for name, sd in sds.items() if sd is not None}
+            sides.append([_term(group, found) for group in used])
         for a, b in itertools.combinations(sides, 2):
             try:
                 test = t_test(0, [*a, *b], ALPHA)
             except ComparisonError:
                 return None, "the stored scores do not vary: is the seed used?"
-            largest = max(largest, detectable(test.se, test.df, ALPHA / contrasts))
+            largest = max(largest, detectable(test.se, test.df, ALPHA / family))
     return largest, None
 
 
-def _term(
-    group: Group, datasets: Collection[str], fraction: float, known: Knowledge
-) -> Term | None:
-    """Return what a group adds to the variance of an arm's mean over the datasets; None: unknown.
+def _term(group: Group, sds: Mapping[str, float]) -> Term:
+    """Return what a group adds to the variance of an arm's mean over the datasets of `sds`.
 
     A pre-training that is good on one dataset may be as good on the next: the sds are averaged, as
     if its datasets were fully correlated.
     """
-    sds = [known.sd_at(Place(d, fraction)) for d in group.datasets if d in datasets]
-    found = [sd for sd in sds if sd is not None]
-    if len(found) < len(sds):
-        return None
-    return Term((math.fsum(found) / len(datasets)) ** 2 / group.units, group.units - 1)
+    total = math.fsum(sds[name] for name in group.datasets if name in sds)
+    return Term((total / len(sds)) ** 2 / group.units, group.units - 1)
 
 
-def _unknown(datasets: Collection[str], fraction: float, known: Knowledge) -> str:
-    names = [name for name in datasets if known.sd_at(Place(name, fraction)) is None]
+def _unknown(datasets: Sequence[str], *, pretrains: bool) -> str:
+    arms, units = (
+        ("arm of the plan that pre-trains", "pre-trainings")
+        if pretrains
+        else ("arm of the plan without a pre-training", "runs")
+    )
     return (
-        f"no spread is known on {', '.join(names)}: no arm of the plan has 2 stored pre-trainings "
-        "there; --sd names one"
+        f"no spread is known on {', '.join(datasets)}: no {arms} has {FOR_AN_INTERVAL} stored "
+        f"{units} there; --sd names one"
     )

@@ -20,15 +20,20 @@ _ALPHA = 0.05  # of intervals that are not shown
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """Where scores are compared."""
+    """Where scores are compared, and whether the arms' units are pre-trainings or single runs."""
 
     dataset: str
     label_fraction: float
+    pretrains: bool
 
 
 @dataclass(frozen=True)
 class Pilot:
-    """The sd of a unit's mean in percent points, pooled over arms, with its degrees of freedom."""
+    """The sd of a unit's mean in percent points, with its degrees of freedom.
+
+    It is pooled over arms that all pre-train, or all do not: one run varies more than the mean of a
+    pre-training's fine-tunings.
+    """
 
     sd: float
     df: float
@@ -46,7 +51,7 @@ def stored_pilots(store: Store, plan: Plan) -> dict[Place, Pilot]:
     the mean of as many fine-tunings as the plan has per pre-training.
     """
     wanted = {
-        (item.arm, Place(item.dataset, item.label_fraction))
+        (item.arm, Place(item.dataset, item.label_fraction, item.pretrain_seed is not None))
         for item in plan.items
         if item.dataset is not None and item.label_fraction is not None
     }
@@ -98,7 +103,8 @@ def _units(
         protocol = spec.protocol
         scores = score(result.total, spec.info.classes, protocol.excluded, protocol.absent)
         replicate = result.pretrain_seed, result.finetune_seed
-        place = Place(result.dataset, result.label_fraction)
+        pretrains = result.pretrain_seed is not None
+        place = Place(result.dataset, result.label_fraction, pretrains)
         runs[result.arm, place][replicate][result.backbone] = 100 * scores.headline(METRIC)
     found: dict[tuple[str, Place], list[list[float]]] = {}
     for cell, replicates in runs.items():

@@ -23,6 +23,11 @@ def asked(pretrain_seeds: int = 3, seeds: int = 1, **flags: Any) -> Plan:
     return plan(pretrain_seeds=str(pretrain_seeds), seeds=str(seeds), **given)
 
 
+def both(dataset: str, pilot: Pilot, fraction: float = 1.0) -> dict[Place, Pilot]:
+    """Return one pilot for arms that pre-train and for arms that do not."""
+    return {Place(dataset, fraction, pretrains): pilot for pretrains in (True, False)}
+
+
 @pytest.mark.parametrize(
     ("strategies", "pretrain_seeds", "seeds", "level", "more"),
     [
@@ -77,6 +82,14 @@ def test_a_pretraining_that_datasets_share_is_one_draw() -> None:
     assert found["detectable_difference"] < min(found["detectable_by_dataset"].values())
 
 
+def test_verdicts_of_datasets_are_corrected_over_contrasts_and_datasets() -> None:
+    arms = [*TWO, "imagenet[inflate=mean]"]
+    found = design(asked(3, strategies=arms, datasets=["demo-isaid,demo-potsdam"]), Knowledge(sd=1))
+    assert found["contrasts"] == 2
+    for gap in found["detectable_by_dataset"].values():
+        assert power_two_sample(3, 3, gap, 1, 1, 0.05 / 4) == pytest.approx(0.8, abs=1e-6)
+
+
 def test_more_contrasts_show_less_by_holm() -> None:
     arms = [*TWO, "imagenet[inflate=mean]"]
     found = design(asked(3, strategies=arms, label_fraction="0.5,1"), Knowledge(sd=1))
@@ -86,17 +99,42 @@ def test_more_contrasts_show_less_by_holm() -> None:
 
 
 def test_pilots_count_by_their_upper_limit() -> None:
-    place = Place("demo-isaid", 1.0)
-    found = design(asked(3), Knowledge(pilots={place: Pilot(sd=0.5, df=2)}))
+    found = design(asked(3), Knowledge(pilots=both("demo-isaid", Pilot(sd=0.5, df=2))))
     named = design(asked(3), Knowledge(sd=0.5 * 2.1169364935501847))
     assert found["detectable_difference"] == pytest.approx(named["detectable_difference"])
-    (pilot,) = found["pilots"]
-    assert pilot["upper"] == pytest.approx(1.0585, abs=1e-4)
-    assert (pilot["dataset"], pilot["label_fraction"], pilot["df"]) == (*vars(place).values(), 2)
+    assert [pilot["pretrains"] for pilot in found["pilots"]] == [True, False]
+    for pilot in found["pilots"]:
+        assert pilot["upper"] == pytest.approx(1.0585, abs=1e-4)
+        place = (pilot["dataset"], pilot["label_fraction"], pilot["df"])
+        assert place == ("demo-isaid", 1.0, 2)
+
+
+def test_each_arm_has_the_sd_of_its_kind() -> None:
+    # means of 4 fine-tunings vary less than the single runs of scratch, of which there are 12
+    pilots = {
+        Place("demo-isaid", 1.0, pretrains): Pilot(sd, 1e9)
+        for pretrains, sd in ((True, 1), (False, 2))
+    }
+    found = design(asked(3, 4), Knowledge(pilots=pilots))["detectable_difference"]
+    assert power_two_sample(3, 12, found, 1, 2, 0.05) == pytest.approx(0.8, abs=1e-4)
+    two = asked(3, 4, strategies=["imagenet,imagenet[inflate=mean]"])
+    alike = design(two, Knowledge(pilots=pilots))["detectable_difference"]
+    assert power_two_sample(3, 3, alike, 1, 1, 0.05) == pytest.approx(0.8, abs=1e-4)
+
+
+def test_the_spread_of_one_kind_tells_nothing_of_the_other() -> None:
+    for pretrains, told in (
+        (True, "no arm of the plan without a pre-training has 2 stored runs there; --sd names one"),
+        (False, "no arm of the plan that pre-trains has 2 stored pre-trainings there; --sd names"),
+    ):
+        pilots = {Place("demo-isaid", 1.0, pretrains): Pilot(1, 2)}
+        found = design(asked(3), Knowledge(pilots=pilots))
+        assert found["detectable_difference"] is None
+        assert told in found["detectable_difference_reason"]
 
 
 def test_the_label_fraction_that_shows_least_counts() -> None:
-    pilots = {Place("demo-isaid", 0.5): Pilot(3, 1e9), Place("demo-isaid", 1.0): Pilot(1, 1e9)}
+    pilots = both("demo-isaid", Pilot(3, 1e9), 0.5) | both("demo-isaid", Pilot(1, 1e9))
     plan = asked(3, label_fraction="0.5,1")
     found = design(plan, Knowledge(pilots=pilots))["detectable_difference"]
     assert found == pytest.approx(design(plan, Knowledge(sd=3))["detectable_difference"], rel=1e-3)
@@ -104,7 +142,7 @@ def test_the_label_fraction_that_shows_least_counts() -> None:
 
 def test_sds_of_datasets_that_share_a_pretraining_are_averaged() -> None:
     datasets = ["demo-isaid,demo-potsdam"]
-    pilots = {Place("demo-isaid", 1.0): Pilot(1, 1e9), Place("demo-potsdam", 1.0): Pilot(3, 1e9)}
+    pilots = both("demo-isaid", Pilot(1, 1e9)) | both("demo-potsdam", Pilot(3, 1e9))
     found = design(asked(3, datasets=datasets), Knowledge(pilots=pilots))
     test = t_test(0, [Term(4 / 3, 2), Term(1 / 12, 2), Term(9 / 12, 2)], 0.05)
     expected = detectable(test.se, test.df, 0.05)
@@ -112,7 +150,7 @@ def test_sds_of_datasets_that_share_a_pretraining_are_averaged() -> None:
 
 
 def test_unknown_spread_is_null_with_the_dataset_that_lacks_it() -> None:
-    known = Knowledge(pilots={Place("demo-isaid", 1.0): Pilot(0.5, 2)})
+    known = Knowledge(pilots=both("demo-isaid", Pilot(0.5, 2)))
     found = design(asked(3, datasets=["demo-isaid,demo-potsdam"]), known)
     assert found["detectable_difference"] is None
     assert "no spread is known on demo-potsdam:" in found["detectable_difference_reason"]
@@ -126,7 +164,7 @@ def test_unknown_spread_is_null_with_the_dataset_that_lacks_it() -> None:
         ({"strategies": ["scratch"]}, Knowledge(sd=1), "one arm"),
         ({"pretrain_seeds": 1}, Knowledge(sd=1), "imagenet has fewer than 2 independent runs"),
         ({}, Knowledge(), "--sd names one"),
-        ({}, Knowledge(pilots={Place("demo-isaid", 1.0): Pilot(0, 2)}), "is the seed used"),
+        ({}, Knowledge(pilots=both("demo-isaid", Pilot(0, 2))), "is the seed used"),
     ],
 )
 def test_what_cannot_be_said_is_null_with_a_reason(

@@ -12,10 +12,10 @@ import pytest
 from gpbench.metrics import score
 from gpbench.planning.pilot import Place, pilot, stored_pilots
 from gpbench.store import Store
-from tests.compare.stores import counts, fill
+from tests.compare.stores import SCRATCH, SEEDS, counts, fill
 from tests.store.plans import CLASSES, make_plan
 
-TOWN = Place("town", 1.0)
+PRETRAINED, ALONE = (Place("town", 1.0, pretrains) for pretrains in (True, False))
 
 
 @pytest.fixture
@@ -25,20 +25,37 @@ def store(tmp_path: Path) -> Store:
     return opened
 
 
-def test_pilot_pools_the_arms(store: Store) -> None:
+def test_arms_that_pretrain_are_pooled_apart_from_those_that_do_not(store: Store) -> None:
     sides = [[100 * score(counts(w)[0], CLASSES).miou for w in ws] for ws in ((0, 1, 2), (6, 7, 8))]
-    variances = [float(np.var(side, ddof=1)) for side in sides]
     found = stored_pilots(store, make_plan("another", seeds=range(5)))
-    assert list(found) == [TOWN]
-    assert found[TOWN].sd == pytest.approx(math.sqrt(sum(variances) / 2))
-    assert found[TOWN].df == 4
-    assert found[TOWN].upper == pytest.approx(found[TOWN].sd * math.sqrt(4 / 1.6488), rel=1e-3)
+    assert list(found) == [ALONE, PRETRAINED]
+    for place, side in zip((PRETRAINED, ALONE), sides, strict=True):
+        assert found[place].sd == pytest.approx(float(np.std(side, ddof=1)))
+        assert found[place].df == 2
+    upper = found[ALONE].sd * math.sqrt(2 / 0.4463)
+    assert found[ALONE].upper == pytest.approx(upper, rel=1e-3)
+
+
+def test_arms_of_a_kind_are_pooled_by_their_degrees_of_freedom(store: Store) -> None:
+    plan = make_plan()
+    renamed = tuple(
+        replace(item, arm="other") if item.arm == SCRATCH and item.finetune_seed else item
+        for item in make_plan(seeds=SEEDS).items
+    )
+    facts = (*plan.strategies, replace(plan.strategies[1], arm="other"))
+    # runs 1 and 2 are those of another arm, in an experiment that was planned later
+    store.record(replace(make_plan("later"), items=renamed, strategies=facts))
+    runs = [100 * score(counts(wrong)[0], CLASSES).miou for wrong in (6, 7, 8)]
+    found = stored_pilots(store, replace(plan, items=(*plan.items, *renamed)))[ALONE]
+    variances = [float(np.var(part, ddof=1)) for part in (runs, runs[1:])]
+    assert found.df == 3
+    assert found.sd == pytest.approx(math.sqrt((2 * variances[0] + variances[1]) / 3))
 
 
 def test_only_arms_datasets_and_backbones_of_the_plan_count(store: Store) -> None:
     plan = make_plan("another")
     only = replace(plan, items=tuple(item for item in plan.items if item.arm == "scratch"))
-    assert stored_pilots(store, only)[TOWN].df == 2
+    assert list(stored_pilots(store, only)) == [ALONE]
     elsewhere = tuple(replace(i, dataset=i.dataset and "village") for i in plan.items)
     assert stored_pilots(store, replace(plan, items=elsewhere)) == {}
     experiment = replace(plan.experiment, backbones=("test_vit",))
@@ -51,7 +68,7 @@ def test_the_experiment_planned_last_comes_first_and_empty_ones_do_not_count(
     before = stored_pilots(store, make_plan("demo"))
     store.record(make_plan("later", seeds=(0, 1)))
     later = stored_pilots(store, make_plan("demo"))
-    assert (before[TOWN].df, later[TOWN].df) == (4, 2)
+    assert [pilots[PRETRAINED].df for pilots in (before, later)] == [2, 1]
 
 
 def test_one_unit_of_each_arm_tells_nothing(tmp_path: Path) -> None:
