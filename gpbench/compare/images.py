@@ -22,7 +22,6 @@ from gpbench.stats.bootstrap import (
     DRAWS,
     Absent,
     ClassDifference,
-    ClassScores,
     ClusterBootstrap,
     ClusterSums,
     Metric,
@@ -31,6 +30,7 @@ from gpbench.stats.bootstrap import (
     resample,
 )
 from gpbench.stats.satterthwaite import Term, TTest, t_test, two_sided_p
+from gpbench.stats.swap import swap_p
 
 FEWEST_DRAWS = 1_000
 AFFORDABLE = 10**9
@@ -98,6 +98,12 @@ class ImageScope:
     se_cluster: float
     jackknife_se: float
     percentile: Span | None
+    swap_p: float | None
+    """Of two checkpoints, that it is chance which made which prediction: from swaps of scenes.
+
+    None where an arm is several runs, and with fewer than 6 scenes. Unlike `p` it is about these
+    scenes only, and assumes nothing of how differences are distributed.
+    """
     classes: tuple[tuple[str, ClassDifference], ...]
     """Those that the test set has; their bands hold together, for the choice of scenes alone."""
     warnings: tuple[str, ...]
@@ -131,8 +137,8 @@ def image_scopes(
         places[one.dataset].append(place)
     found: list[ImageScope | str] = [UNKNOWN] * len(asked)
     for dataset, here in places.items():
-        rng = np.random.default_rng(derive_seed("images", rng_seed, dataset))
-        scopes = _of_dataset([asked[place] for place in here], counts, chosen, rng, alpha)
+        seed = derive_seed("images", rng_seed, dataset)
+        scopes = _of_dataset([asked[place] for place in here], counts, chosen, seed, alpha)
         for place, scope in zip(here, scopes, strict=True):
             found[place] = scope
     return found
@@ -156,20 +162,31 @@ def _of_dataset(
     asked: Sequence[Asked],
     counts: SceneCounts,
     metric: Metric,
-    rng: np.random.Generator,
+    seed: int,
     alpha: float,
 ) -> list[ImageScope | str]:
     pairs = [(_weighted(one.candidate), _weighted(one.baseline)) for one in asked]
     arms = list(dict.fromkeys(arm for pair in pairs for arm in pair))
     try:
         sums, test_set = _read(arms, counts, metric)
-        scores = dict(zip(arms, resample(sums, rng, _draws(sums)), strict=True))
+        draws = _draws(sums)
+        scores = dict(zip(arms, resample(sums, np.random.default_rng(seed), draws), strict=True))
     except ComparisonError as error:
         return [str(error)] * len(asked)
-    return [
-        _scope(one, scores[a], scores[b], test_set, alpha)
-        for one, (a, b) in zip(asked, pairs, strict=True)
-    ]
+    summed = dict(zip(arms, sums, strict=True))
+    found: list[ImageScope | str] = []
+    for one, (a, b) in zip(asked, pairs, strict=True):
+        swapped = _swapped(summed[a], summed[b], seed, draws)
+        difference = paired_bootstrap(scores[a], scores[b], alpha, test_set.absent)
+        found.append(_scope(one, difference, swapped, test_set, alpha))
+    return found
+
+
+def _swapped(a: ClusterSums, b: ClusterSums, seed: int, draws: int) -> float | None:
+    """Return the p of two checkpoints, by the same swaps for all pairs; None for several runs."""
+    if any(len(arm.weights) > 1 for arm in (a, b)):
+        return None
+    return swap_p(a, b, np.random.default_rng(derive_seed("swap", seed)), draws)
 
 
 def _read(
@@ -201,9 +218,8 @@ def _draws(sums: Sequence[ClusterSums]) -> int:
 
 
 def _scope(
-    asked: Asked, a: ClassScores, b: ClassScores, test_set: _TestSet, alpha: float
+    asked: Asked, found: ClusterBootstrap, swapped: float | None, test_set: _TestSet, alpha: float
 ) -> ImageScope | str:
-    found = paired_bootstrap(a, b, alpha, test_set.absent)
     cluster = Term(found.se**2, found.clusters - 1)
     try:
         test = _tested(found.difference, asked.evidence, cluster, alpha)
@@ -220,6 +236,7 @@ def _scope(
         se_cluster=found.se,
         jackknife_se=found.jackknife_se,
         percentile=found.percentile,
+        swap_p=swapped,
         classes=tuple(
             (name, difference)
             for name, difference in zip(test_set.classes, found.classes, strict=True)

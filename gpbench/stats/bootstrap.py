@@ -129,6 +129,20 @@ def cluster_sums(
     )
 
 
+def check_labels(arms: Sequence[ClusterSums]) -> None:
+    """Raise unless all arms were scored on the same labels, cluster by cluster.
+
+    Raises:
+        ComparisonError: If they were not.
+    """
+    true, present = arms[0].true, arms[0].present
+    if any(
+        not (np.array_equal(arm.true, true) and np.array_equal(arm.present, present))
+        for arm in arms
+    ):
+        raise ComparisonError("test lists differ: the arms were not scored on the same labels")
+
+
 def resample(
     arms: Sequence[ClusterSums], rng: np.random.Generator, draws: int = DRAWS
 ) -> tuple[ClassScores, ...]:
@@ -137,12 +151,8 @@ def resample(
     Raises:
         ComparisonError: If the arms' labels differ, or there are fewer than 5 clusters.
     """
+    check_labels(arms)
     true, present = arms[0].true, arms[0].present
-    if any(
-        not (np.array_equal(arm.true, true) and np.array_equal(arm.present, present))
-        for arm in arms
-    ):
-        raise ComparisonError("test lists differ: the arms were not scored on the same labels")
     n = len(true)
     if n < FEWEST_CLUSTERS:
         raise ComparisonError(

@@ -24,6 +24,7 @@ from gpbench.compare.images import (
 from gpbench.compare.words import Level
 from gpbench.metrics import score
 from gpbench.stats.bootstrap import ClusterBootstrap, cluster_sums, paired_bootstrap, resample
+from gpbench.stats.swap import swap_p
 
 CLASSES = ("road", "tree", "roof")
 Units = Sequence[Sequence[float]]
@@ -167,6 +168,39 @@ def test_one_run_per_arm_gives_an_interval_of_two_checkpoints_that_says_so() -> 
     found = scope(asked, made.counts)
     assert found.warnings == (ONE_SEED,)
     assert (found.se, found.df) == (found.se_cluster, 7)
+
+
+def test_two_checkpoints_are_tested_by_swapping_their_scenes() -> None:
+    made = Made(scenes=8)
+    asked = made.asked(((0.8,),), ((0.75,),))
+    a, b = (made.found[key].counts for key in ("new 0 0", "old 0 0"))
+    expected = swap_p(cluster_sums([a], [1]), cluster_sums([b], [1]), np.random.default_rng(0))
+    assert scope(asked, made.counts).swap_p == expected
+    assert expected is not None
+    assert 2 / 2**8 < expected < 1
+
+
+@pytest.mark.parametrize(("scenes", "tested"), [(5, False), (6, True)])
+def test_a_swap_needs_six_scenes(scenes: int, *, tested: bool) -> None:
+    made = Made(scenes)
+    found = scope(made.asked(((0.8,),), ((0.7,),)), made.counts)
+    assert (found.swap_p is not None) == tested
+
+
+def test_arms_of_several_runs_are_not_swapped() -> None:
+    made = Made()
+    assert scope(made.asked(THREE[0], ((0.7,),)), made.counts).swap_p is None
+    assert scope(made.asked(((0.8,),), THREE[1]), made.counts).swap_p is None
+
+
+def test_swaps_are_drawn_from_the_seed_whatever_else_is_asked() -> None:
+    made = Made(scenes=30)
+    asked = made.asked(((0.8,),), ((0.79,),))
+    other = replace(asked, candidate=asked.baseline, baseline=asked.candidate)
+    first = scope(asked, made.counts)
+    found = image_scopes([other, asked], made.counts, "mIoU", 1, 0.05)
+    assert [s.swap_p for s in found if isinstance(s, ImageScope)] == [first.swap_p] * 2
+    assert scope(asked, made.counts, seed=2).swap_p != first.swap_p
 
 
 def test_one_run_of_one_arm_is_said_by_its_name() -> None:
