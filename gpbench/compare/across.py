@@ -6,6 +6,7 @@ The units are the datasets: a gain is averaged over pre-trainings, fine-tunings 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -14,7 +15,9 @@ from gpbench.compare.comparison import Exact, Omnibus
 from gpbench.compare.evidence import Evidence
 from gpbench.compare.study import Run, Study
 from gpbench.core.errors import ComparisonError
+from gpbench.stats.effect import d_z
 from gpbench.stats.friedman import friedman
+from gpbench.stats.power import FOR_A_VERDICT
 from gpbench.stats.satterthwaite import RESOLUTION, t_test, unit_term
 from gpbench.stats.sign_flip import floor, sign_flip_p
 from gpbench.stats.signed_rank import hodges_lehmann, signed_rank
@@ -29,7 +32,12 @@ def gains(pairs: Sequence[Pair]) -> tuple[tuple[str, float], ...]:
 
 
 def over_datasets(pairs: Sequence[Pair], suite: Evidence, alpha: float) -> Evidence | None:
-    """Return the evidence of scope `datasets`, the paired t test; None for fewer than 3 datasets.
+    """Return the evidence of scope `datasets`; None for fewer than 3 datasets.
+
+    The gains vary between datasets, and with pre-trainings that several datasets share: their
+    error is common to all gains, so the spread of the gains does not show it. Both variances are
+    added. Where no pre-training is shared this is the paired t test. With one pre-training of an
+    arm the claim is conditional on it.
 
     Args:
         pairs: Both arms on each dataset.
@@ -40,19 +48,26 @@ def over_datasets(pairs: Sequence[Pair], suite: Evidence, alpha: float) -> Evide
     if len(by_dataset) < FOR_A_CLAIM:
         return None
     values = [gain for _, gain in by_dataset]
-    found = Evidence(mean(values), suite.level, _condition(pairs), gains=by_dataset)
-    try:
-        test = t_test(mean(values), [unit_term(values)], alpha)
-    except ComparisonError as error:
-        return Evidence(mean(values), suite.level, str(error), gains=by_dataset)
-    return Evidence(
-        found.difference,
-        found.level,
-        found.reason,
-        decisive=True,
-        test=test,
-        method="paired-t",
+    single = _single_pretraining(pairs)
+    shared = [sample for sample in suite.samples if sample.shared]
+    found = Evidence(
+        mean(values),
+        "checkpoint" if single else suite.level,
+        "conditional on these pre-trainings: there is one of an arm" if single else "",
         gains=by_dataset,
+    )
+    try:
+        between = t_test(mean(values), [unit_term(values)], alpha)
+        test = t_test(mean(values), [unit_term(values), *(s.term for s in shared)], alpha)
+    except ComparisonError as error:
+        return replace(found, reason=str(error))
+    few = any(len(sample.values) < FOR_A_VERDICT for sample in shared)
+    return replace(
+        found,
+        reason=found.reason or (suite.reason if few else ""),
+        decisive=not few,
+        test=test if test.p > between.p else between,
+        method="satterthwaite" if shared else "paired-t",
     )
 
 
@@ -63,12 +78,14 @@ def exact(pairs: Sequence[Pair], rng: np.random.Generator) -> Exact | None:
         return None
     wins = sum(value > RESOLUTION for value in values)
     losses = sum(value < -RESOLUTION for value in values)
+    varied = max(values) - min(values) > RESOLUTION
     without = [mean(v for at, v in enumerate(values) if at != left) for left in range(len(values))]
     return Exact(
         sign_flip_p=sign_flip_p(values, rng),
         signed_rank_p=signed_rank(values).p,
         floor=floor(len(values)),
         hodges_lehmann=hodges_lehmann(values),
+        d_z=d_z(values) if varied else None,
         wins=wins,
         ties=len(values) - wins - losses,
         losses=losses,
@@ -104,16 +121,18 @@ def omnibus(study: Study, label_fraction: float, rng: np.random.Generator) -> Om
 
 
 def _rank_value(study: Study, arm: str, dataset: str, label_fraction: float) -> float | None:
-    """Return an arm's mean over backbones, -1 where all runs diverged, None where some lack."""
+    """Return an arm's mean over backbones, None where one has no results.
+
+    It is -1, the worst, where a backbone's runs all diverged.
+    """
     runs = study.runs_of(arm, dataset, label_fraction)
-    scored = [run for run in runs if run.value is not None]
-    if scored:
-        wanted = {run.backbone for run in study.of_dataset(dataset, label_fraction)}
-        by_backbone = [[r for r in scored if r.backbone == name] for name in sorted(wanted)]
-        if all(by_backbone):
-            return mean(mean(_values(part)) for part in by_backbone)
-        return None
-    diverged = bool(runs) and all(run.status == "diverged" for run in runs)
+    wanted = {run.backbone for run in study.of_dataset(dataset, label_fraction)}
+    by_backbone = [[run for run in runs if run.backbone == name] for name in sorted(wanted)]
+    scores = [_values(part) for part in by_backbone]
+    if all(scores):
+        return mean(map(mean, scores))
+    lost = (part for part, own in zip(by_backbone, scores, strict=True) if not own)
+    diverged = all(part and all(run.status == "diverged" for run in part) for part in lost)
     return -1.0 if diverged else None
 
 
@@ -121,31 +140,27 @@ def _values(runs: Sequence[Run]) -> list[float]:
     return [run.value for run in runs if run.value is not None]
 
 
-def _condition(pairs: Sequence[Pair]) -> str:
-    """Return on what a claim about new datasets is conditional, where it is."""
-    sides = {
-        cell.keys
-        for pair in pairs
-        for cell in (pair.candidate, pair.baseline)
-        if cell.pretrains and len(cell.units) == 1
-    }
-    return "conditional on these pre-trainings: there is one of an arm" if sides else ""
+def _single_pretraining(pairs: Sequence[Pair]) -> bool:
+    """Return whether an arm has one pre-training on a dataset."""
+    cells = (cell for pair in pairs for cell in (pair.candidate, pair.baseline))
+    return any(cell.pretrains and len(cell.units) == 1 for cell in cells)
 
 
 def floor_note(datasets: int, family: int, alpha: float) -> str | None:
     """Return the sentence that exact tests of so many datasets cannot decide; None: they can."""
     least = floor(datasets)
-    if least > alpha:
+    if least >= alpha:
         enough = _enough(1, alpha)
         more = enough - datasets
+        shown = "Showing the paired t interval, which relies on near-normal dataset gains; "
         return (
             f"n={datasets} pairs: the smallest possible two-sided p of an exact "
             f"signed-rank/sign-flip test is {least:g}; it cannot reach {alpha:g} however large the "
-            "gain. Showing the paired t interval, which relies on near-normal dataset gains; "
+            f"gain. {shown if datasets >= FOR_A_CLAIM else ''}"
             f"{more} more dataset{'' if more == 1 else 's'} (>= {enough}) makes the rank test "
             f"informative, Holm over m={family} needs {_enough(family, alpha)}."
         )
-    if family * least > alpha:
+    if family * least >= alpha:
         return (
             f"{family} contrasts, {datasets} datasets: nothing can be significant after Holm with "
             f"a rank test (floor {family * least:.3g}); {_enough(family, alpha)} datasets would be "
@@ -155,5 +170,5 @@ def floor_note(datasets: int, family: int, alpha: float) -> str | None:
 
 
 def _enough(family: int, alpha: float) -> int:
-    """Return the least number of datasets whose floor, times the family, is at most alpha."""
-    return next(n for n in range(1, 200) if family * floor(n) <= alpha)
+    """Return the least number of datasets whose floor, times the family, is below alpha."""
+    return next(n for n in range(1, 200) if family * floor(n) < alpha)

@@ -84,6 +84,8 @@ class Pair:
     candidate: Cell
     baseline: Cell
     incomplete: tuple[int, int]
+    left_out: tuple[str, ...] = ()
+    """Backbones that only one of them has there."""
 
 
 def pair(dataset: str, candidate: Sequence[Run], baseline: Sequence[Run]) -> Pair | None:
@@ -102,7 +104,9 @@ def pair(dataset: str, candidate: Sequence[Run], baseline: Sequence[Run]) -> Pai
         incomplete.append(sum(0 < len(runs) < len(backbones) for runs in shared))
     if not all(cell.replicates for cell in cells):
         return None
-    return Pair(tuple(sorted(backbones)), cells[0], cells[1], (incomplete[0], incomplete[1]))
+    left_out = tuple(sorted(names[0] ^ names[1]))
+    counts = (incomplete[0], incomplete[1])
+    return Pair(tuple(sorted(backbones)), cells[0], cells[1], counts, left_out)
 
 
 def mean(values: Iterable[float]) -> float:

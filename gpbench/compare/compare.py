@@ -38,6 +38,7 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
     """
     _check(request)
     arms = sides(study, request)
+    everything = study
     study = _restricted(study, (*arms.candidates, *arms.baselines))
     fractions = sorted({run.label_fraction for run in study.runs})
     data_hash = study.data_hash
@@ -65,7 +66,7 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
         ),
         data_hash=data_hash,
         rng_seed=judge.rng_seed,
-        contrasts=contrasts(study, request, groups, judge, counts),
+        contrasts=contrasts(everything, request, groups, judge, counts),
         runs=study.runs,
         excluded=study.excluded,
         fairness=tuple(e for arm, baseline in pairs for e in unfairness(study, arm, baseline)),
@@ -103,22 +104,40 @@ def _correction(request: Request, arms: Sides) -> Correction:
 def _group(
     study: Study, candidate: str, arms: Sides, label_fraction: float, request: Request
 ) -> Group:
-    """Return the candidate's contrasts with all baselines, over the datasets that all have."""
-    drafts = [draft(study, candidate, b, label_fraction, request) for b in arms.baselines]
-    shared = set.intersection(*({d.name for d in each.datasets} for each in drafts))
-    if any(len(each.datasets) > len(shared) for each in drafts):
-        # a mean over other datasets is no better or worse baseline
-        study = replace(study, datasets=tuple(d for d in study.datasets if d.name in shared))
-        absent = tuple(sorted({d.name for each in drafts for d in each.datasets} - shared))
-        drafts = [
-            replace(again, absent=tuple(dict.fromkeys([*first.absent, *absent])))
-            for first, again in zip(
-                drafts,
-                [draft(study, candidate, b, label_fraction, request) for b in arms.baselines],
-                strict=True,
-            )
-        ]
-    return Group(tuple(drafts))
+    """Return the candidate's contrasts with all baselines, over datasets and backbones of all.
+
+    A mean over other datasets or backbones would be no better or worse baseline.
+    """
+
+    def drafts(of: Study) -> tuple[Draft, ...]:
+        return tuple(draft(of, candidate, each, label_fraction, request) for each in arms.baselines)
+
+    found = drafts(study)
+    if len(found) == 1:
+        return Group(study, found)
+    names = [each.backbones_of for each in found]
+    shared = {
+        name: frozenset.intersection(*(of.get(name, frozenset()) for of in names))
+        for name in names[0]
+    }
+    if all(of == shared for of in names):
+        return Group(study, found)
+    common = replace(
+        study,
+        datasets=tuple(d for d in study.datasets if shared.get(d.name)),
+        runs=tuple(run for run in study.runs if run.backbone in shared.get(run.dataset, ())),
+    )
+    kept = {d.name for d in common.datasets}
+    again = drafts(common)
+    absent = [
+        tuple(
+            dict.fromkeys([*first.absent, *(d.name for d in first.datasets if d.name not in kept)])
+        )
+        for first in found
+    ]
+    return Group(
+        common, tuple(replace(each, absent=lost) for each, lost in zip(again, absent, strict=True))
+    )
 
 
 def _floors(drafts: Sequence[Draft], alpha: float) -> list[str]:

@@ -58,6 +58,10 @@ class Finding:
     df: float | None = None
     p: float | None = None
     p_adjusted: float | None = None
+    p_se: float | None = None
+    """Monte-Carlo standard error of the adjusted p, where it was drawn."""
+    ci_family: Span | None = None
+    """Interval at Bonferroni's level: all of the family hold together."""
     equivalence: Equivalence | None = None
 
 
@@ -91,6 +95,8 @@ class Row:
     a12: float | None
     """P(candidate > baseline) + P(equal) / 2 over units; None where an arm is several samples."""
     a12_ci: Span | None
+    effects: tuple[tuple[str, float], ...]
+    """Standardised differences by name: `hedges_g`, or of pairs `d_z` and `d_av`."""
     spread: tuple[Spread, Spread]
     """Of pre-training and of fine-tuning, for the candidate and the baseline."""
     correlation: float | None
@@ -109,6 +115,8 @@ class Exact:
     floor: float
     """The smallest p that these tests can give with so many datasets."""
     hodges_lehmann: float
+    d_z: float | None
+    """The mean gain over its standard deviation between datasets; None: there is none."""
     wins: int
     ties: int
     losses: int

@@ -44,6 +44,11 @@ class Draft:
         return mean(p.baseline.mean for p in self.pairs)
 
     @property
+    def backbones_of(self) -> dict[str, frozenset[str]]:
+        """Return dataset -> the backbones that both arms have there."""
+        return {p.candidate.dataset: frozenset(p.backbones) for p in self.pairs}
+
+    @property
     def pretrainings(self) -> tuple[int, int]:
         a, b = self.cells
         return _pretrainings(a), _pretrainings(b)
@@ -80,6 +85,7 @@ class Draft:
             test=evidence.method,
             a12=evidence.a12,
             a12_ci=evidence.a12_ci,
+            effects=evidence.effects,
             spread=(_spread(a, alpha), _spread(b, alpha)),
             correlation=evidence.correlation,
             headline=own,
@@ -91,6 +97,16 @@ class Draft:
         if self.absent and self.pairs:
             yield f"{versus}: no comparable results on {', '.join(self.absent)}, left out"
         for dataset, found, evidence in zip(self.datasets, self.pairs, self.rows, strict=True):
+            if found.left_out:
+                yield (
+                    f"{versus} on {dataset.name}: only one of them has results with "
+                    f"{', '.join(found.left_out)}, left out"
+                )
+            if self.label_fraction < 1 and evidence.test and evidence.method != "paired-t":
+                yield (
+                    f"{versus} on {dataset.name}: not paired, although their runs share subsets of "
+                    "the labels: they are not the same replicates"
+                )
             arms = (self.candidate, self.baseline)
             for arm, count in zip(arms, found.incomplete, strict=True):
                 if count:
@@ -203,9 +219,14 @@ def _same_runs(found: Pair) -> bool:
 
 
 def _spread(cell: Cell, alpha: float) -> Spread:
-    """Return the spread of an arm's scores; runs without a pre-training are one unit's."""
+    """Return the spread of an arm's scores.
+
+    Stored runs without a pre-training are the fine-tunings of one start; of a table's rows nobody
+    knows what they share, so each is a unit.
+    """
     units = list(cell.units.values())
-    return spread(units if cell.pretrains else [[v for u in units for v in u]], alpha)
+    untrained = not cell.pretrains and any(r.stages for r in cell.replicates)
+    return spread([[v for unit in units for v in unit]] if untrained else units, alpha)
 
 
 def _pretrainings(cells: Sequence[Cell]) -> int:

@@ -14,9 +14,11 @@ from gpbench.compare.cell import Cell, mean
 from gpbench.compare.pairs import correlation, paired_gains
 from gpbench.compare.words import Level, Span
 from gpbench.core.errors import ComparisonError
-from gpbench.stats.effect import a12, a12_interval
+from gpbench.stats.effect import a12, a12_interval, d_av, d_z, hedges_g
 from gpbench.stats.power import FOR_A_VERDICT, FOR_AN_INTERVAL
 from gpbench.stats.satterthwaite import Term, TTest, t_test, unit_term
+
+ONE_SEED = "1 seed per arm: seed variance is unknown"
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,14 @@ class Side:
 class Sample:
     """Independent values, and the weight of their mean in the arm's mean, or in a difference.
 
-    The same `arm` and `values` are the same draws, wherever they are met.
+    The same `name` and `values` are the same draws, wherever they are met.
     """
 
-    arm: str
+    name: str
     values: tuple[float, ...]
     weight: float
+    shared: bool = False
+    """Whether several datasets were averaged for each value."""
 
     @property
     def term(self) -> Term:
@@ -73,6 +77,8 @@ class Evidence:
     method: str | None = None
     a12: float | None = None
     a12_ci: Span | None = None
+    effects: tuple[tuple[str, float], ...] = ()
+    """Standardised differences by name; as `a12`."""
     correlation: float | None = None
     """Of the units, where they are paired."""
     constant: str | None = None
@@ -92,6 +98,8 @@ def weigh(
 ) -> Evidence:
     """Return the mean over datasets of the candidate's gain, with what speaks for it.
 
+    The gain is that of all units, the variance that of the units that all datasets of a group have.
+
     Args:
         candidate: One arm.
         baseline: The other, on the same datasets.
@@ -103,7 +111,10 @@ def weigh(
     sides = (candidate, baseline)
     shares = [share(side, asked) for side in sides]
     level: Level = "checkpoint" if any(s.level == "checkpoint" for s in shares) else "strategy"
-    unknown = Evidence(difference, level, "; ".join(s.remark for s in shares if s.remark))
+    remark = "; ".join(s.remark for s in shares if s.remark)
+    if all(len(cell.replicates) == 1 for side in sides for cell in side.cells):
+        remark = f"{ONE_SEED}; {remark}"
+    unknown = Evidence(difference, level, remark)
     if not all(s.samples for s in shares):
         return unknown
     if paired:
@@ -132,6 +143,13 @@ def weigh(
     if not single:
         return found
     a, b = (s.samples[0].values for s in shares)
+    return _with_chance(replace(found, effects=(("hedges_g", hedges_g(a, b)),)), a, b, alpha)
+
+
+def _with_chance(
+    found: Evidence, a: tuple[float, ...], b: tuple[float, ...], alpha: float
+) -> Evidence:
+    """Return evidence with the chance that a unit of one arm scores above one of the other."""
     chance = a12(a, b)
     return replace(found, a12=chance, a12_ci=a12_interval(chance, len(a), len(b), alpha))
 
@@ -153,15 +171,19 @@ def _of_pairs(
         test = t_test(mean(differences), [sample.term], alpha)
     except ComparisonError as error:
         return replace(unknown, reason=str(error))
-    return replace(
+    few = "" if len(gains) >= FOR_A_VERDICT else f"{len(gains)} pairs: enough for an interval, "
+    a, b = zip(*gains, strict=True)
+    found = replace(
         unknown,
-        difference=test.difference,
-        decisive=len(gains) >= FOR_A_VERDICT,
+        reason=few and f"{few}a verdict needs {FOR_A_VERDICT}",
+        decisive=not few,
         test=test,
         method="paired-t",
+        effects=(("d_z", d_z(differences)), ("d_av", d_av(a, b))),
         correlation=correlation(gains),
         samples=(sample,),
     )
+    return _with_chance(found, a, b, alpha)
 
 
 def share(side: Side, asked: Level | None) -> Share:
@@ -209,7 +231,8 @@ def _part(arm: str, group: tuple[Cell, ...], datasets: int, asked: Level | None)
     if len(values) < FOR_AN_INTERVAL:
         remark = f"{few}: an interval needs {FOR_AN_INTERVAL}, a verdict {FOR_A_VERDICT}"
         return Share(level, (), decisive=False, remark=remark)
-    sample = Sample(arm, values, len(group) / datasets)
+    name = f"{arm} on {', '.join(cell.dataset for cell in group)}"
+    sample = Sample(name, values, len(group) / datasets, shared=len(group) > 1)
     remark = few and f"{few}: enough for an interval, a verdict needs {FOR_A_VERDICT}"
     return Share(level, (sample,), not few, remark)
 
@@ -224,7 +247,10 @@ def _checkpoint(arm: str, group: tuple[Cell, ...], datasets: int) -> Share:
             remark = ", fine-tuned once: seed variance is unknown"
             return Share("checkpoint", (), decisive=False, remark=remark)
         weight = 1 / (datasets * len(fine_tunings))
-        samples.extend(Sample(arm, values, weight) for values in fine_tunings)
+        samples.extend(
+            Sample(f"{arm} on {cell.dataset} from {seed}", values, weight)
+            for seed, values in cell.units.items()
+        )
         degrees = sum(len(values) - 1 for values in fine_tunings)
         decisive = decisive and degrees >= FOR_A_VERDICT - 1
     remark = "" if decisive else f", fine-tuned twice: a verdict needs {FOR_A_VERDICT}"

@@ -66,8 +66,11 @@ def _drawn(family: Sequence[Evidence], alpha: float, rng: np.random.Generator) -
     chosen = [family[at] for at in tested]
     p, se = [1.0] * len(family), [0.0] * len(family)
     units = {tuple(name for name, _ in evidence.gains) for evidence in chosen}
+    none = (0.0,) * len(chosen)
     if units and units != {()}:  # datasets are the units
-        found = Corrected(*_flipped(chosen, units, rng))
+        found = Corrected(_flipped(chosen, units, rng), none)
+    elif not all(evidence.samples for evidence in chosen):  # scenes were drawn, not units
+        found = Corrected(holm([e.test.p for e in chosen if e.test]), none)
     else:
         samples = {_name(s): _spread(s) for e in chosen for s in e.samples}
         members = [
@@ -82,17 +85,20 @@ def _drawn(family: Sequence[Evidence], alpha: float, rng: np.random.Generator) -
 
 def _flipped(
     chosen: Sequence[Evidence], units: set[tuple[str, ...]], rng: np.random.Generator
-) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return p by joint sign flips; by Holm where contrasts have other datasets, so share none."""
-    none = (0.0,) * len(chosen)
+) -> tuple[float, ...]:
+    """Return p by joint sign flips; by Holm where contrasts have other datasets, so share none.
+
+    Flips need no distribution, the tests do: what one of them doubts is not significant.
+    """
+    p = [e.test.p for e in chosen if e.test]
     if len(units) > 1:
-        return holm([e.test.p for e in chosen if e.test]), none
+        return holm(p)
     table = np.array([[gain for _, gain in e.gains] for e in chosen]).T
-    return sign_flip_max_t(table, rng), none
+    return tuple(map(max, p, sign_flip_max_t(table, rng)))
 
 
 def _name(sample: Sample) -> str:
-    return f"{sample.arm} {sample.values}"
+    return f"{sample.name} {sample.values}"
 
 
 def _spread(sample: Sample) -> Spread:

@@ -17,11 +17,14 @@ def diverged(study: Study, arm: str, label_fraction: float) -> int:
     return sum(run.status == "diverged" for runs in cells for run in runs)
 
 
-def filled(study: Study, label_fraction: float, *, lowest: str, highest: str) -> Study:
+def filled(
+    study: Study, observed: Study, label_fraction: float, *, lowest: str, highest: str
+) -> Study:
     """Return the study with values for the diverged runs of two arms.
 
     Args:
         study: Any.
+        observed: All runs, of arms that are not compared too.
         label_fraction: Whose runs are meant.
         lowest: The arm whose diverged runs get the lowest score of any arm with that backbone on
             that dataset.
@@ -32,7 +35,7 @@ def filled(study: Study, label_fraction: float, *, lowest: str, highest: str) ->
     def value(run: Run) -> Run:
         if (run.status, run.label_fraction) != ("diverged", label_fraction):
             return run
-        peers = study.of_dataset(run.dataset, label_fraction)
+        peers = observed.of_dataset(run.dataset, label_fraction)
         seen = [p.value for p in peers if p.value is not None and p.backbone == run.backbone]
         if run.arm not in chosen or not seen:
             return run

@@ -28,8 +28,9 @@ from gpbench.stats.satterthwaite import TTest
 
 @dataclass(frozen=True)
 class Group:
-    """One candidate at one label fraction: a draft per baseline, on the same datasets."""
+    """One candidate at one label fraction: a draft per baseline, on the same runs of `study`."""
 
+    study: Study
     drafts: tuple[Draft, ...]
 
     @property
@@ -68,8 +69,8 @@ def contrasts(
     drafts = [each for group in groups for each in group.drafts]
     found = iter(_verdicts(drafts, judge))
     filled_in = zip(
-        _headlines(study, request, drafts, judge, against=True),
-        _headlines(study, request, drafts, judge, against=False),
+        _headlines(study, request, groups, judge, against=True),
+        _headlines(study, request, groups, judge, against=False),
         strict=True,
     )
     images = iter(_images([group.drafts[group.best] for group in groups], study, judge, counts))
@@ -91,7 +92,7 @@ def contrasts(
                     for each, verdicts in zip(group.drafts, own, strict=True)
                     if len(own) > 1
                 ),
-                sensitivity=_sensitivity(study, best, headline, readings[group.best]),
+                sensitivity=_sensitivity(group.study, best, headline, readings[group.best]),
                 needed=needs(best.evidence, best.rows, alpha, request.margin),
             )
         )
@@ -159,18 +160,21 @@ def _nested(judge: Judge, families: Sequence[Sequence[Evidence]]) -> list[tuple[
 
 
 def _headlines(
-    study: Study, request: Request, drafts: Sequence[Draft], judge: Judge, *, against: bool
+    study: Study, request: Request, groups: Sequence[Group], judge: Judge, *, against: bool
 ) -> list[Finding]:
     """Return the headlines with diverged runs filled in, for or against each candidate."""
     family = []
-    for each in drafts:
-        sides = (each.candidate, each.baseline)
-        if any(diverged(study, arm, each.label_fraction) for arm in sides):
-            lowest, highest = sides if against else sides[::-1]
-            made = filled(study, each.label_fraction, lowest=lowest, highest=highest)
-            family.append(draft(made, *sides, each.label_fraction, request).evidence)
-        else:
-            family.append(each.evidence)
+    for group in groups:
+        for each in group.drafts:
+            sides = (each.candidate, each.baseline)
+            if any(diverged(group.study, arm, each.label_fraction) for arm in sides):
+                lowest, highest = sides if against else sides[::-1]
+                made = filled(
+                    group.study, study, each.label_fraction, lowest=lowest, highest=highest
+                )
+                family.append(draft(made, *sides, each.label_fraction, request).evidence)
+            else:
+                family.append(each.evidence)
     return judge.findings(family)
 
 
@@ -189,7 +193,7 @@ def _contrast(
         baseline=made.baseline,
         metric=made.metric,
         label_fraction=made.label_fraction,
-        scope="seeds" if len(made.pairs) == 1 else "fixed-suite",
+        scope="fixed-suite" if len(made.pairs) > 1 else "seeds",
         finding=found.headline,
         pretrainings=made.pretrainings,
         finetunings=made.finetunings,

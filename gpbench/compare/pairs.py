@@ -18,7 +18,7 @@ Pairs = tuple[tuple[float, float], ...]
 
 
 def paired_gains(candidate: Sequence[Cell], baseline: Sequence[Cell], level: Level) -> Pairs | None:
-    """Return one pair per unit, averaged over the datasets; None where units have no partners.
+    """Return one pair per unit, averaged over the datasets; None where some unit has no partner.
 
     A unit is a pre-training; at level `checkpoint`, where each arm has one, a fine-tuning. The runs
     of an arm without pre-trainings are cut into as many blocks as the other has pre-trainings.
@@ -32,12 +32,12 @@ def paired_gains(candidate: Sequence[Cell], baseline: Sequence[Cell], level: Lev
     if any(units is None for units in found):
         return None
     of_dataset = [units for units in found if units is not None]
-    shared = sorted(set(of_dataset[0]).intersection(*of_dataset[1:]))
-    if len(shared) < 2:
-        return None
+    places = sorted(of_dataset[0])
+    if len(places) < 2 or any(units.keys() != of_dataset[0].keys() for units in of_dataset):
+        return None  # never cut to the smaller arm
     return tuple(
         (mean(units[at][0] for units in of_dataset), mean(units[at][1] for units in of_dataset))
-        for at in shared
+        for at in places
     )
 
 
@@ -62,7 +62,9 @@ def _of_dataset(a: Cell, b: Cell, level: Level) -> Mapping[int, tuple[float, flo
             found if cell.pretrains else _blocks(found, len(other))
             for cell, found, other in ((a, left, right), (b, right, left))
         )
-    return {at: (left[at], right[at]) for at in sorted(left.keys() & right.keys())}
+    if left.keys() != right.keys():
+        return None
+    return {at: (left[at], right[at]) for at in left}
 
 
 def _fine_tunings(cell: Cell) -> Mapping[int, tuple[float, ...]] | None:

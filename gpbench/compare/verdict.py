@@ -69,6 +69,8 @@ class Judge:
             test.df,
             test.p,
             p,
+            se or None,
+            test.interval(self.alpha_of(family)),
             self._equivalence(test, p_within),
         )
 
@@ -94,9 +96,10 @@ class Judge:
         if verdict == "inconclusive":
             return f"{told} is not below {alpha:g}, which is no evidence of equality"
         size = ""
-        if margin is not None and min(map(abs, test.ci)) > margin:
+        at = self.alpha_of(family)
+        if margin is not None and min(map(abs, test.interval(at))) > margin:
             size = f"; by more than the margin of {margin:g} points"
-        elif margin is not None and max(map(abs, test.interval(2 * alpha))) < margin:
+        elif margin is not None and max(map(abs, test.interval(2 * at))) < margin:
             size = f"; yet by less than the margin of {margin:g} points"
         return f"{told} is below {alpha:g}{size}"
 

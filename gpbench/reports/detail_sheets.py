@@ -66,7 +66,7 @@ _EXACT = _columns(
 _FAILURES = _columns("diverged", "baseline", "Fisher's p")
 _OMNIBUS = _columns("arms", "datasets", "chi2", "p", "F", "p of F", "exact p", "Kendall's W")
 _IMAGES = _columns("gain", "interval", "p", "scenes", "se of scenes", "jackknife")
-_SPREAD = _columns("pre-training", "interval", "fine-tuning", "interval")
+_SPREAD = _columns("pre-training", "interval", "fine-tuning", "interval", "unit", "interval")
 _OWN = _columns("mean", "baseline", "gain")
 
 
@@ -173,8 +173,8 @@ def _spread(comparison: Comparison) -> Rows:
     seen = set()
     for contrast, row in _all_rows(comparison):
         for arm, spread in zip((contrast.candidate, contrast.baseline), row.spread, strict=True):
-            told = (arm, row.dataset.name, *_sd(spread.pre), *_sd(spread.ft))
-            if told not in seen and (spread.pre or spread.ft):
+            told = (arm, row.dataset.name, *_sd(spread.pre), *_sd(spread.ft), *_sd(spread.unit))
+            if told not in seen and (spread.ft or spread.unit):
                 seen.add(told)
                 yield map(Cell, told)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from importlib.metadata import version
 
 from gpbench.compare.comparison import (
     Comparison,
@@ -25,6 +26,7 @@ def comparison_document(comparison: Comparison) -> JsonObject:
     """Return the document: plain JSON values without NaN, null where nothing was computed."""
     return {
         "schema": SCHEMA,
+        "gpbench": version("gpbench"),
         "experiment": comparison.study,
         "metric": comparison.metric,
         "baseline": comparison.baseline,
@@ -90,6 +92,7 @@ def _row(row: Row, label_fraction: float) -> JsonObject:
         "test": row.test,
         "a12": row.a12,
         "a12_ci": _span(row.a12_ci),
+        "effects": dict(row.effects),
         "correlation": row.correlation,
         "spread": {
             side: _spread(own)
@@ -97,6 +100,7 @@ def _row(row: Row, label_fraction: float) -> JsonObject:
         },
         "headline": asdict(row.headline) if row.headline else None,
         "images": _images(row.images),
+        "images_reason": row.images if isinstance(row.images, str) else None,
     }
 
 
@@ -111,6 +115,8 @@ def _finding(finding: Finding) -> JsonObject:
         "df": finding.df,
         "p": finding.p,
         "p_adjusted": finding.p_adjusted,
+        "p_se": finding.p_se,
+        "ci_family": _span(finding.ci_family),
         "equivalence": {**asdict(equivalence), "ci": _span(equivalence.ci)}
         if equivalence
         else None,

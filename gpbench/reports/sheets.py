@@ -46,7 +46,7 @@ class Sheet:
 
 def sheets(comparison: Comparison) -> tuple[Sheet, ...]:
     """Return the averages, the candidates by dataset and further claims; none is empty."""
-    averages = [c for c in comparison.contrasts if c.scope == "fixed-suite"]
+    averages = [c for c in comparison.contrasts if len(c.rows) > 1]
     found = (_averages(comparison, averages), _by_dataset(comparison), _scopes(comparison))
     return tuple(sheet for sheet in found if sheet.rows)
 

@@ -144,3 +144,46 @@ def test_what_cannot_reach_significance_is_said() -> None:
         "(floor 2.06); 12 datasets would be enough"
     )
     assert floor_note(6, 1, 0.05) is None
+
+
+def test_two_datasets_are_shown_no_interval() -> None:
+    told = floor_note(2, 1, 0.05) or ""
+    assert told.startswith("n=2 pairs: the smallest possible two-sided p")
+    assert "paired t interval" not in told
+    assert "0.0625" in (floor_note(5, 1, 0.0625) or "")
+
+
+def suite_of(pretrainings: list[float], stem: int | None) -> Study:
+    """Return gains of 1, 2 and 3 whose pre-trainings vary, shared by the datasets or not."""
+    runs = []
+    for at, gain in enumerate((1.0, 2.0, 3.0)):
+        own = stem if stem is not None else at
+        runs += pretrained("imagenet", f"d{at}", [50 - e for e in pretrainings], stem=own)
+        runs += pretrained("new", f"d{at}", [50 + gain + e for e in pretrainings], stem=own)
+    return study_of(runs)
+
+
+def test_an_error_that_all_gains_share_widens_a_claim_about_new_datasets() -> None:
+    errors = [-3.0, 0.0, 3.0]
+    apart, shared = (compare(suite_of(errors, stem), Request()).contrasts[0] for stem in (None, 3))
+    (alone,), (common,) = apart.scopes, shared.scopes
+    assert alone.finding.p == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).pvalue)
+    low, high = common.finding.ci or (0, 0)
+    own = alone.finding.ci or (0, 0)
+    assert high - low > own[1] - own[0]
+    assert (common.finding.p or 0) > (alone.finding.p or 0)
+    # the gains' variance 1 / 3 and that of two arms' pre-trainings, 9 / 3 each
+    se = (1 / 3 + 2 * 9 / 3) ** 0.5
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, common.finding.df) * se)
+
+
+def test_two_shared_pretrainings_are_too_few_for_a_verdict_about_new_datasets() -> None:
+    (scoped,) = compare(suite_of([-0.1, 0.1], 3), Request()).contrasts[0].scopes
+    assert scoped.finding.verdict == "undecidable"
+    assert "a verdict needs 3" in scoped.finding.reason
+
+
+def test_one_pretraining_is_no_strategy_whatever_is_asked() -> None:
+    (contrast,) = compare(suite_of([0.0], 3), Request(level="strategy")).contrasts
+    assert contrast.finding.verdict == "undecidable"
+    assert contrast.scopes[0].finding.level == "checkpoint"

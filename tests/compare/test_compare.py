@@ -222,3 +222,48 @@ def test_per_dataset_means_are_those_of_the_end_to_end_case() -> None:
         gains = [row.finding.difference for row in contrast.rows]
         assert gains == pytest.approx(published["per_dataset"], rel=1e-6)
         assert contrast.finding.difference == pytest.approx(published["mean"])
+
+
+def test_backbones_that_only_one_arm_has_are_said_to_be_left_out() -> None:
+    runs = pretrained("imagenet", "town", [50, 51, 52], backbone="r18")
+    runs += pretrained("imagenet", "town", [60, 61, 62], backbone="r50")
+    runs += pretrained("new", "town", [55, 56, 57], backbone="r18")
+    found = compare(study_of(runs), Request())
+    told = "new against imagenet on town: only one of them has results with r50, left out"
+    assert told in found.warnings
+
+
+def test_one_backbone_at_a_time_is_a_family_of_its_own() -> None:
+    runs = [
+        run
+        for backbone, gain in (("r18", 1.0), ("r50", 9.0))
+        for arm, more in (("imagenet", 0.0), ("new", gain))
+        for run in pretrained(arm, "town", [50 + more, 51 + more, 53 + more], backbone=backbone)
+    ]
+    found = compare(study_of(runs), Request())
+    (contrast,) = found.contrasts
+    assert found.family == Family(1, 1, 2)
+    assert [b.backbone for b in contrast.backbones] == ["r18", "r50"]
+    gains = [b.finding.difference for b in contrast.backbones]
+    assert gains == pytest.approx([1, 9])
+    assert contrast.backbones[1].finding.p_adjusted == 2 * (contrast.backbones[1].finding.p or 0)
+
+
+def test_rows_of_a_table_are_units_and_no_fine_tunings() -> None:
+    study = study_of(untrained("a", "town", [1, 2, 3]) + untrained("b", "town", [1, 2, 4]))
+    (row,) = compare(study, Request(baselines=("a",))).contrasts[0].rows
+    assert row.spread[0].ft is None
+    assert row.spread[0].unit is not None
+
+
+def test_the_same_stored_runs_are_nothing_to_test() -> None:
+    runs = pretrained("imagenet", "town", [50, 51, 53]) + pretrained("new", "town", [50, 51, 53])
+    keyed = [replace(run, key=f"stage {run.pretrain_seed}") for run in runs]
+    (contrast,) = compare(study_of(keyed), Request()).contrasts
+    assert contrast.finding.verdict == "undecidable"
+    assert contrast.finding.reason.startswith("the very same runs")
+
+
+def test_one_seed_per_arm_is_said_in_one_sentence() -> None:
+    (contrast,) = compare(two_arms([52], [50]), Request()).contrasts
+    assert contrast.finding.reason.startswith("1 seed per arm: seed variance is unknown")

@@ -194,3 +194,15 @@ def suite_rejections(draws: int, seed: int, *, grouped_by_stem: bool) -> float:
 def test_a_shared_pretraining_counted_once_per_dataset_would_find_gains_in_noise() -> None:
     assert suite_rejections(800, 2, grouped_by_stem=True) < 0.065
     assert suite_rejections(800, 2, grouped_by_stem=False) > 0.12
+
+
+def test_equal_values_of_other_datasets_are_other_samples() -> None:
+    sides = [
+        Side(
+            arm, tuple(cell(name, [[1, 2, 4]], at, arm) for at, name in enumerate(("town", "sea")))
+        )
+        for arm in ("new", "old")
+    ]
+    found = weigh(sides[0], sides[1], None, 0.05)
+    assert len(found.samples) == 4
+    assert len({(sample.name, sample.values) for sample in found.samples}) == 4

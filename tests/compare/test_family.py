@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request
 from gpbench.compare.evidence import Evidence, Sample
 from gpbench.compare.family import corrected
+from gpbench.compare.words import Correction
 from gpbench.core.errors import InvalidValueError
 from gpbench.stats.max_t import sign_flip_max_t
 from gpbench.stats.satterthwaite import t_test
@@ -32,7 +35,7 @@ OLD = [50.0, 51.0, 53.0]
 def test_max_t_uses_that_contrasts_share_their_baseline() -> None:
     same = [sampled([52.5, 53.5, 55.0], OLD, arm) for arm in ("a", "b", "c")]
     other = [
-        replace(e, samples=(e.samples[0], replace(e.samples[1], arm=f"old {at}")))
+        replace(e, samples=(e.samples[0], replace(e.samples[1], name=f"old {at}")))
         for at, e in enumerate(same)
     ]
     holm = corrected(same, "holm", 0.05, rng()).p[0]
@@ -58,8 +61,40 @@ def test_where_datasets_are_the_units_their_signs_are_flipped() -> None:
         )
         for arm, own in gains.items()
     ]  # fmt: skip
-    expected = sign_flip_max_t(np.array(list(gains.values())).T, rng())
-    assert corrected(family, "max-t", 0.05, rng()).p == expected
+    flipped = sign_flip_max_t(np.array(list(gains.values())).T, rng())
+    found = corrected(family, "max-t", 0.05, rng()).p
+    own = [e.test.p for e in family if e.test]
+    assert found == tuple(max(pair) for pair in zip(own, flipped, strict=True))
+
+
+def test_an_outlier_that_flips_do_not_mind_is_not_significant() -> None:
+    gains = (0.10, 0.12, 0.13, 0.14, 0.15, 0.16, 0.11, 10.0)
+    study = study_of(
+        run
+        for at, gain in enumerate(gains)
+        for arm, more in (("imagenet", 0.0), ("new", gain))
+        for run in pretrained(arm, f"d{at}", [50 + more, 51 + more, 53 + more], stem=at)
+    )
+    (scoped,) = compare(study, Request(correction="max-t")).contrasts[0].scopes
+    assert (scoped.finding.p_adjusted or 0) >= (scoped.finding.p or 1) > 0.05
+    assert scoped.finding.verdict == "inconclusive"
+
+
+@pytest.mark.parametrize("correction", ["holm", "max-t", "bh"])
+@settings(max_examples=15, deadline=None)
+@given(st.data())
+def test_no_adjusted_p_is_below_its_own(correction: Correction, data: st.DataObject) -> None:
+    value = st.floats(20, 80).map(lambda x: round(x, 2))
+    study = study_of(
+        run
+        for arm in ("imagenet", "a", "b")
+        for name in ("town", "field", "coast")
+        for run in pretrained(arm, name, data.draw(st.lists(value, min_size=3, max_size=3)))
+    )
+    for contrast in compare(study, Request(correction=correction)).contrasts:
+        scoped = [each.finding for each in contrast.scopes]
+        for found in (contrast.finding, *(row.finding for row in contrast.rows), *scoped):
+            assert found.p is None or (found.p_adjusted or 0) >= found.p * (1 - 1e-12)
 
 
 def several(candidate: list[float]) -> Comparison:
@@ -104,6 +139,37 @@ def test_baselines_are_compared_on_datasets_that_all_have() -> None:
     assert contrast.baseline == "b"  # a's mean is higher only with the field
     assert [row.dataset.name for row in contrast.rows] == ["town"]
     assert any("left out" in warning and "field" in warning for warning in found.warnings)
+
+
+def test_baselines_are_compared_with_backbones_that_all_have() -> None:
+    runs = [
+        *pretrained("new", "town", [59, 60, 61], backbone="r18"),
+        *pretrained("new", "town", [79, 80, 81], backbone="r50"),
+        *pretrained("a", "town", [58, 59, 60], backbone="r18"),
+        *pretrained("b", "town", [49, 50, 51], backbone="r18"),
+        *pretrained("b", "town", [78, 79, 80], backbone="r50"),
+    ]
+    (contrast,) = compare(study_of(runs), Request(baselines=("a", "b"))).contrasts
+    assert contrast.baseline == "a"
+    assert contrast.finding.difference == pytest.approx(1)
+    assert contrast.rows[0].backbones == ("r18",)
+
+
+def test_readings_of_diverged_runs_are_of_the_same_datasets() -> None:
+    runs = [
+        *pretrained("a", "town", [50, 51, 52]),
+        *pretrained("b", "town", [40, 41, 42]),
+        *pretrained("new", "town", [60, 61, 62, 61]),
+        *pretrained("a", "field", [90, 91, 92]),
+        *pretrained("new", "field", [60, 61, 62]),
+    ]
+    lost = [
+        replace(r, value=None, status="diverged") if (r.arm, r.pretrain_seed) == ("new", 3) else r
+        for r in runs
+    ]
+    (contrast,) = compare(study_of(lost), Request(baselines=("a", "b"))).contrasts
+    assert contrast.sensitivity is not None
+    assert contrast.sensitivity.worst.difference == pytest.approx((60 + 61 + 62 + 40) / 4 - 51)
 
 
 def test_the_best_baseline_needs_max_t() -> None:

@@ -66,3 +66,40 @@ def test_what_is_only_missing_is_not_filled_in() -> None:
     )
     runs = tuple(replace(r, value=None, status="oom") if r.value == 63 else r for r in study.runs)
     assert compare(replace(study, runs=runs), Request()).contrasts[0].sensitivity is None
+
+
+def test_a_sign_that_one_reading_turns_is_fragile() -> None:
+    found = contrast([50.2, 51.2, 52.3, 0], [50, 51, 52, 53], "new")
+    assert found.sensitivity is not None
+    assert (found.finding.verdict, found.sensitivity.worst.verdict) == ("inconclusive",) * 2
+    assert (found.finding.difference or 0) < 0 < (found.sensitivity.best.difference or 0) + 1
+
+
+def test_runs_with_other_backbones_are_no_reading() -> None:
+    study = study_of(
+        [
+            *pretrained("imagenet", "town", [50, 51, 52], backbone="large"),
+            *pretrained("imagenet", "town", [40, 41, 42], backbone="small"),
+            *pretrained("new", "town", [60, 61, 62, 63], backbone="large"),
+            *pretrained("new", "town", [50, 51, 52, 53], backbone="small"),
+        ]
+    )
+    found = compare(diverging(study, "new", 3), Request()).contrasts[0].sensitivity
+    assert found is not None
+    assert found.worst.difference == (60 + 61 + 62 + 50) / 8 + (50 + 51 + 52 + 40) / 8 - 46
+
+
+def test_arms_that_are_not_compared_are_read_too() -> None:
+    study = study_of(
+        [
+            *pretrained("imagenet", "town", [50, 51, 52]),
+            *pretrained("new", "town", [60, 61, 62, 63]),
+            *pretrained("third", "town", [30, 31, 32]),
+        ]
+    )
+    broken = diverging(study, "new", 3)
+    (alone,) = compare(broken, Request(candidates=("new",))).contrasts
+    both = compare(broken, Request()).contrasts[0]
+    assert alone.sensitivity is not None
+    assert both.sensitivity is not None
+    assert alone.sensitivity.worst.difference == both.sensitivity.worst.difference

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scipy import stats
 
@@ -42,7 +44,9 @@ def test_runs_on_part_of_the_labels_are_paired_by_pretraining() -> None:
     assert found.correlation == pytest.approx(
         stats.pearsonr([51, 54, 57], [48, 49.5, 55]).statistic
     )
-    assert found.a12 is None
+    assert found.a12 == 7 / 9
+    effects = dict(found.effects)
+    assert effects["d_z"] == pytest.approx(9.5 / 3 / stats.tstd([3, 4.5, 2]))
 
 
 def test_runs_on_all_labels_are_not_paired() -> None:
@@ -69,10 +73,44 @@ def test_what_has_no_partner_is_not_paired() -> None:
     assert paired_gains([cell([[1], [2]])], [odd], "strategy") is None
 
 
-def test_pairs_are_averaged_over_datasets_that_both_have() -> None:
-    first, second = cell([[1], [2], [3]]), cell([[5], [6]])
-    found = paired_gains([first, second], [first, first], "strategy")
-    assert found == ((3, 1), (4, 2))
+def test_pairs_are_averaged_over_datasets() -> None:
+    first, second = cell([[1], [2]]), cell([[5], [6]])
+    assert paired_gains([first, second], [first, first], "strategy") == ((3, 1), (4, 2))
+
+
+def test_no_unit_is_left_out_for_the_sake_of_a_pair() -> None:
+    assert paired_gains([cell([[1], [2], [3]])], [cell([[5], [6]])], "strategy") is None
+    odd, even = cell([[1], [2], [3]]), cell([[5], [6]])
+    assert paired_gains([odd, even], [odd, even], "strategy") is None
+
+
+def test_other_replicates_are_not_paired_and_that_is_said() -> None:
+    shifted = [
+        replace(run, pretrain_seed=(run.pretrain_seed or 0) + 2)
+        for run in runs("new", [60, 61, 62, 63], TENTH)
+    ]
+    study = study_of(runs("imagenet", [50, 51, 52, 55], TENTH) + shifted)
+    found = compare(study, Request())
+    (contrast,) = found.contrasts
+    assert contrast.rows[0].test == "welch"
+    assert contrast.finding.difference == pytest.approx(61.5 - 52)
+    assert any("not paired, although" in warning for warning in found.warnings)
+
+
+def test_the_gain_is_that_of_the_pairs() -> None:
+    found = row([51, 54, 57], [48, 49.5, 55], TENTH)
+    assert found.finding.difference == pytest.approx(found.candidate_mean - found.baseline_mean)
+
+
+def test_two_pairs_are_too_few_for_a_verdict() -> None:
+    found = row([60, 61], [50, 52], TENTH).finding
+    assert found.verdict == "undecidable"
+    assert found.reason == "2 pairs: enough for an interval, a verdict needs 3"
+
+
+def test_blocks_begin_with_the_first_run() -> None:
+    plain = Cell("town", tuple(Replicate(None, f, frozenset(), 1.0, None) for f in range(1, 5)))
+    assert paired_gains([cell([[1, 3], [5, 7]])], [plain], "strategy") is None
 
 
 def test_a_side_that_does_not_vary_has_no_correlation() -> None:

@@ -125,3 +125,16 @@ def test_swapping_the_sides_swaps_better_and_worse(gains: list[float], alpha: fl
     one = judged(*map(evidence, gains), alpha=alpha)
     other = judged(*(evidence(-gain) for gain in gains), alpha=alpha)
     assert [f.verdict for f in other] == [swapped.get(f.verdict, f.verdict) for f in one]
+
+
+def test_more_than_the_margin_holds_for_the_whole_family() -> None:
+    alone, *_ = judged(evidence(2.0, 0.49), margin=0.9)
+    first, *_ = judged(evidence(2.0, 0.4), *[NOTHING] * 19, margin=1.0, alpha=0.05)
+    assert alone.reason.endswith("by more than the margin of 0.9 points")
+    assert "more than the margin" not in first.reason
+
+
+def test_the_interval_of_the_family_is_wider() -> None:
+    alone, (first, *_) = judged(evidence(2))[0], judged(evidence(2), evidence(1))
+    assert alone.ci_family == pytest.approx(alone.ci)
+    assert first.ci_family == pytest.approx(measured(2).interval(0.025))
