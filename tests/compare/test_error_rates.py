@@ -91,7 +91,7 @@ def test_what_datasets_share_is_counted_in_claims_about_new_ones() -> None:
 
 @pytest.mark.slow
 def test_tiles_of_a_scene_are_no_independent_images() -> None:
-    test_set = SceneSet(scenes=12, tiles=5, runs=3, sd_run=0.005, sd_arm=0.03)
+    test_set = SceneSet(scenes=12, tiles=10, runs=3, sd_run=0.005, sd_arm=0.03)
     by_scene, by_tile, runs = new_images(test_set, 400, 1)
     assert at_most(by_scene, 0.05)
     assert far_above(by_tile, 0.05)
