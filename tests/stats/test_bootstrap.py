@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from scipy import stats
 
 from gpbench.core.errors import ComparisonError
 from gpbench.stats.bootstrap import (
@@ -170,7 +171,7 @@ def test_equal_arms_differ_by_exactly_nothing() -> None:
     found = bootstrapped([one, one])
     assert (found.difference, found.se, found.jackknife_se) == (0, 0, 0)
     assert found.percentile == (0, 0)
-    assert all(c is not None and c.band is None for c in found.classes)
+    assert all(c is not None and (c.band, c.q) == (None, None) for c in found.classes)
 
 
 def test_runs_are_averaged_with_their_weights() -> None:
@@ -217,8 +218,30 @@ def test_bands_contain_the_differences_and_need_five_clusters(seed: int, cluster
             assert number == 0
         else:
             assert found.clusters == number
-            assert (found.band is None) == (number < 5)
+            assert (found.band is None) == (found.q is None) == (number < 5)
             assert found.band is None or found.band[0] < found.difference < found.band[1]
+
+
+def test_q_is_that_of_t_tests_with_the_bootstraps_error_over_the_classes() -> None:
+    true = labels(7, 12, classes=4)
+    true[3:, 3] = 0  # in 3 clusters: no part of the family
+    counts = [predicted(true, hit, seed) for seed, hit in ((1, 0.8), (2, 0.7))]
+    a, b = resample([cluster_sums([c], [1]) for c in counts], np.random.default_rng(0), 500)
+    found = [c for c in paired_bootstrap(a, b, 0.05).classes if c is not None]
+    p = []
+    for place, one in enumerate(found[:3]):
+        se = math.sqrt(12 / 11) * np.nanstd((a.draws - b.draws)[:, place], ddof=1)
+        p.append(2 * stats.t.sf(abs(one.difference) / se, one.clusters - 1))
+    assert len({one.clusters for one in found[:3]}) > 1
+    assert [one.q for one in found[:3]] == pytest.approx(stats.false_discovery_control(p))
+    assert found[3].q is None
+
+
+def test_pixels_are_those_of_the_labels() -> None:
+    true = labels(2, 9)
+    counts = [predicted(true, hit, 2) for hit in (0.8, 0.7)]
+    found = bootstrapped([cluster_sums([c], [1]) for c in counts]).classes
+    assert [c.pixels for c in found if c is not None] == true.sum(axis=0).tolist()
 
 
 def test_a_percentile_interval_needs_twenty_clusters() -> None:
