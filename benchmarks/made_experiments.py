@@ -119,7 +119,7 @@ def new_datasets(design: Design) -> Callable[[np.random.Generator], tuple[bool, 
         suite = weighed(a, b, design.groups)
         sides = (_cells("new", a, design.groups[0]), _cells("old", b, design.groups[1]))
         pairs = [Pair(("tiny",), x, y, (0, 0)) for x, y in zip(*sides, strict=True)]
-        across = over_datasets(pairs, suite, ALPHA)
+        across = over_datasets(pairs, suite, None, ALPHA)
         assert across is not None  # there are 4 datasets
         gains = (a - b).mean(axis=2)
         return (

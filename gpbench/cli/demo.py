@@ -51,6 +51,6 @@ def _publish(finished: Finished, format_: options.DataFormat) -> None:
     name = finished.plan.experiment.name
     compared = comparison_of(stored_study(finished.store, name))
     if format_ is options.DataFormat.table and not isinstance(compared, str):
-        print_comparison(compared, stdout())
+        print_comparison(compared, stdout(), detailed=False)
     site = build_site(finished.store, name, finished.place.workdir / "site")
     stderr().print(f"The site: {site.resolve()}", markup=False, soft_wrap=True)

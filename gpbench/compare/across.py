@@ -14,6 +14,7 @@ from gpbench.compare.cell import Pair, mean
 from gpbench.compare.comparison import Exact, Omnibus
 from gpbench.compare.evidence import Evidence
 from gpbench.compare.study import Run, Study
+from gpbench.compare.words import Level
 from gpbench.core.errors import ComparisonError
 from gpbench.stats.effect import d_z
 from gpbench.stats.friedman import friedman
@@ -24,6 +25,7 @@ from gpbench.stats.signed_rank import hodges_lehmann, signed_rank
 
 FOR_A_CLAIM = 3
 """Datasets."""
+CONDITIONAL = "conditional on these pre-trainings, of which an arm has one"
 
 
 def gains(pairs: Sequence[Pair]) -> tuple[tuple[str, float], ...]:
@@ -31,43 +33,50 @@ def gains(pairs: Sequence[Pair]) -> tuple[tuple[str, float], ...]:
     return tuple((p.candidate.dataset, p.candidate.mean - p.baseline.mean) for p in pairs)
 
 
-def over_datasets(pairs: Sequence[Pair], suite: Evidence, alpha: float) -> Evidence | None:
+def over_datasets(
+    pairs: Sequence[Pair], suite: Evidence, asked: Level | None, alpha: float
+) -> Evidence | None:
     """Return the evidence of scope `datasets`; None for fewer than 3 datasets.
 
     The gains vary between datasets, and with pre-trainings that several datasets share: their
     error is common to all gains, so the spread of the gains does not show it. Both variances are
-    added. Where no pre-training is shared this is the paired t test. With one pre-training of an
-    arm the claim is conditional on it.
+    added; where no pre-training is shared this is the paired t test. A claim about new datasets is
+    never firmer than the one about these. With one pre-training of an arm it is conditional on it.
 
     Args:
         pairs: Both arms on each dataset.
-        suite: The evidence about exactly these datasets, which has the level.
+        suite: The evidence about exactly these datasets.
+        asked: The level; None: the highest that the design reaches.
         alpha: The interval covers 1 - alpha.
     """
     by_dataset = gains(pairs)
     if len(by_dataset) < FOR_A_CLAIM:
         return None
     values = [gain for _, gain in by_dataset]
-    single = _single_pretraining(pairs)
+    level: Level = "checkpoint" if _single_pretraining(pairs) else suite.level
+    found = Evidence(mean(values), level, CONDITIONAL if level == "checkpoint" else "")
+    found = replace(found, gains=by_dataset)
+    if level == "checkpoint" and asked == "strategy":
+        return replace(found, level="strategy", reason=suite.reason)
     shared = [sample for sample in suite.samples if sample.shared]
-    found = Evidence(
-        mean(values),
-        "checkpoint" if single else suite.level,
-        "conditional on these pre-trainings: there is one of an arm" if single else "",
-        gains=by_dataset,
-    )
     try:
         between = t_test(mean(values), [unit_term(values)], alpha)
-        test = t_test(mean(values), [unit_term(values), *(s.term for s in shared)], alpha)
+        tests = [
+            between,
+            t_test(mean(values), [unit_term(values), *(s.term for s in shared)], alpha),
+        ]
     except ComparisonError as error:
         return replace(found, reason=str(error))
+    if suite.test is not None:
+        tests.append(suite.test)
     few = any(len(sample.values) < FOR_A_VERDICT for sample in shared)
+    chosen = max(tests, key=lambda test: test.p)
     return replace(
         found,
-        reason=found.reason or (suite.reason if few else ""),
+        reason="; ".join(filter(None, [found.reason, suite.reason if few else ""])),
         decisive=not few,
-        test=test if test.p > between.p else between,
-        method="satterthwaite" if shared else "paired-t",
+        test=chosen,
+        method="paired-t" if chosen is between else "satterthwaite",
     )
 
 

@@ -51,6 +51,9 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
         *(w for baseline in arms.baselines for w in warnings(study, baseline)),
         *(w for d in drafts for w in d.warnings()),
     ]
+    floors = _floors(drafts, request.alpha)
+    if judge.correction == "max-t":  # it flips the signs of datasets
+        told += floors
     pairs = [(arm, baseline) for arm in arms.candidates for baseline in arms.baselines]
     return Comparison(
         study=study.name,
@@ -76,7 +79,7 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
         ),
         banners=tuple(banners(study)),
         warnings=tuple(dict.fromkeys(told)),
-        notes=(*notes(study), *_floors(drafts, request.alpha)),
+        notes=(*notes(study), *(() if judge.correction == "max-t" else floors)),
         trial=study.trial,
         partial=study.partial,
     )

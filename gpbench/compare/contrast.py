@@ -12,7 +12,7 @@ from gpbench.compare.across import over_datasets
 from gpbench.compare.cell import Cell, Pair, mean, pair
 from gpbench.compare.comparison import Finding, Headline, Request, Row
 from gpbench.compare.evidence import Evidence, Side, weigh
-from gpbench.compare.study import Study, StudyDataset
+from gpbench.compare.study import Run, Study, StudyDataset
 from gpbench.stats.components import Spread, spread
 
 SAME_RUNS = "the very same runs serve both arms here: there is nothing to test"
@@ -30,6 +30,8 @@ class Draft:
     pairs: tuple[Pair, ...]
     absent: tuple[str, ...]
     """Datasets of the study that cannot be compared."""
+    diverged: tuple[tuple[str, tuple[str, ...]], ...]
+    """Arm -> datasets that cannot be compared because all its runs there diverged."""
     evidence: Evidence
     """Of the average over the datasets."""
     rows: tuple[Evidence, ...]
@@ -94,8 +96,10 @@ class Draft:
     def warnings(self) -> Iterator[str]:
         """Yield what was left out of this contrast, and which values look wrong."""
         versus = f"{self.candidate} against {self.baseline}"
-        if self.absent and self.pairs:
-            yield f"{versus}: no comparable results on {', '.join(self.absent)}, left out"
+        for arm, names in (*self.diverged, ("", self.absent)):
+            if names and self.pairs:
+                why = f"all runs of {arm} diverged" if arm else "no comparable results"
+                yield f"{versus}: {why} on {', '.join(names)}, left out of the average"
         for dataset, found, evidence in zip(self.datasets, self.pairs, self.rows, strict=True):
             if found.left_out:
                 yield (
@@ -137,6 +141,11 @@ def draft(
         return _weighed(arms, chosen, request, paired=label_fraction < 1)
 
     evidence = weighed(pairs)
+    absent = [dataset.name for dataset, p in found if p is None]
+    lost = tuple(
+        (arm, tuple(n for n in absent if _all_diverged(study.runs_of(arm, n, label_fraction))))
+        for arm in arms
+    )
     return Draft(
         candidate=candidate,
         baseline=baseline,
@@ -144,10 +153,11 @@ def draft(
         label_fraction=label_fraction,
         datasets=tuple(dataset for dataset, _ in compared),
         pairs=tuple(pairs),
-        absent=tuple(dataset.name for dataset, p in found if p is None),
+        absent=tuple(name for name in absent if name not in {n for _, on in lost for n in on}),
+        diverged=lost,
         evidence=evidence,
         rows=tuple(weighed([p]) for p in pairs),
-        across=over_datasets(pairs, evidence, request.alpha),
+        across=over_datasets(pairs, evidence, request.level, request.alpha),
         backbones=tuple(
             (name, weighed(chosen)) for name, chosen in _by_backbone(study, arms, label_fraction)
         ),
@@ -207,6 +217,10 @@ def _weighed(
         request.alpha,
         paired=paired,
     )
+
+
+def _all_diverged(runs: Sequence[Run]) -> bool:
+    return bool(runs) and all(run.status == "diverged" for run in runs)
 
 
 def _same_runs(found: Pair) -> bool:

@@ -7,11 +7,11 @@ pre-trained models can be compared: level `checkpoint`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from gpbench.compare.cell import Cell, mean
-from gpbench.compare.pairs import correlation, paired_gains
+from gpbench.compare.pairs import Pairs, correlation, paired_gains
 from gpbench.compare.words import Level, Span
 from gpbench.core.errors import ComparisonError
 from gpbench.stats.effect import a12, a12_interval, d_av, d_z, hedges_g
@@ -111,7 +111,7 @@ def weigh(
     sides = (candidate, baseline)
     shares = [share(side, asked) for side in sides]
     level: Level = "checkpoint" if any(s.level == "checkpoint" for s in shares) else "strategy"
-    remark = "; ".join(s.remark for s in shares if s.remark)
+    remark = _joined({side.arm: s.remark for side, s in zip(sides, shares, strict=True)})
     if all(len(cell.replicates) == 1 for side in sides for cell in side.cells):
         remark = f"{ONE_SEED}; {remark}"
     unknown = Evidence(difference, level, remark)
@@ -120,7 +120,7 @@ def weigh(
     if paired:
         gains = paired_gains(candidate.cells, baseline.cells, level)
         if gains is not None:
-            return _of_pairs(unknown, f"{candidate.arm} - {baseline.arm}", gains, alpha)
+            return _of_pairs(unknown, sides, gains, alpha)
     samples = [*shares[0].samples, *(replace(s, weight=-s.weight) for s in shares[1].samples)]
     try:
         test = t_test(difference, [sample.term for sample in samples], alpha)
@@ -154,19 +154,19 @@ def _with_chance(
     return replace(found, a12=chance, a12_ci=a12_interval(chance, len(a), len(b), alpha))
 
 
-def _of_pairs(
-    unknown: Evidence, pair: str, gains: tuple[tuple[float, float], ...], alpha: float
-) -> Evidence:
+def _of_pairs(unknown: Evidence, sides: tuple[Side, Side], gains: Pairs, alpha: float) -> Evidence:
     """Return what differences within pairs of units show.
 
     Args:
         unknown: What is known without them.
-        pair: A name for what is paired.
+        sides: Which arms.
         gains: The candidate's and the baseline's value of each pair.
         alpha: As everywhere.
     """
     differences = tuple(a - b for a, b in gains)
-    sample = Sample(pair, differences, 1.0)
+    candidate, baseline = sides
+    name = f"{candidate.arm} - {baseline.arm}"
+    sample = Sample(name, differences, 1.0, shared=len(candidate.cells) > 1)
     try:
         test = t_test(mean(differences), [sample.term], alpha)
     except ComparisonError as error:
@@ -184,6 +184,15 @@ def _of_pairs(
         samples=(sample,),
     )
     return _with_chance(found, a, b, alpha)
+
+
+def _joined(remarks: Mapping[str, str]) -> str:
+    """Return the remarks on arms in one; what is true of both is said once."""
+    told = [remark for remark in remarks.values() if remark]
+    tails = {remark.removeprefix(f"{arm} has ") for arm, remark in remarks.items()}
+    if len(told) == len(tails) + 1 and all(r.startswith(f"{a} has ") for a, r in remarks.items()):
+        return f"{' and '.join(remarks)} each have {tails.pop()}"
+    return "; ".join(told)
 
 
 def share(side: Side, asked: Level | None) -> Share:

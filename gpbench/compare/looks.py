@@ -8,7 +8,8 @@ their times.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from gpbench.compare.study import Run, Study
 from gpbench.stats.sequential import nominal_alphas
@@ -17,6 +18,8 @@ PAUSE_S = 600.0
 """A break at least as long as this, after a complete smaller design, is a look."""
 LEAST = 2
 """Runs per cell that anything can be tested with."""
+Cell = tuple[str, str, str, float]
+"""Arm, backbone, dataset, label fraction."""
 
 
 def looks(study: Study) -> int:
@@ -29,15 +32,25 @@ def looks(study: Study) -> int:
     if not all(run.ran for run in runs):
         return 1
     cells = {_cell(run) for run in runs}
-    there: Counter[tuple[str, str, str, float]] = Counter()
+    there: Counter[Cell] = Counter()
     found, latest = 1, float("-inf")
-    for began, ended, cell in sorted((*run.ran, _cell(run)) for run in runs if run.ran):
-        if began - latest >= PAUSE_S and there:
+    for began, ended, cell in sorted(_stages(study, runs), key=itemgetter(0, 1)):
+        if began - latest >= PAUSE_S:
             counts = {there[each] for each in cells}
             found += len(counts) == 1 and min(counts) >= LEAST
-        there[cell] += 1
+        if cell is not None:
+            there[cell] += 1
         latest = max(latest, ended)
     return found
+
+
+def _stages(study: Study, runs: Sequence[Run]) -> Iterator[tuple[float, float, Cell | None]]:
+    """Yield when anything ran, and the cell of what belongs to the design."""
+    for began, ended in study.busy:
+        yield began, ended, None
+    for run in runs:
+        if run.ran is not None:
+            yield *run.ran, _cell(run)
 
 
 def unplanned(study: Study, alpha: float) -> Iterator[str]:
@@ -51,5 +64,5 @@ def unplanned(study: Study, alpha: float) -> Iterator[str]:
         )
 
 
-def _cell(run: Run) -> tuple[str, str, str, float]:
+def _cell(run: Run) -> Cell:
     return run.arm, run.backbone, run.dataset, run.label_fraction

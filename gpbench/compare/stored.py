@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from gpbench.compare.images import CountsByScene, SceneCounts
-from gpbench.compare.stored_training import stored_trainings
+from gpbench.compare.stored_training import span, stored_trainings
 from gpbench.compare.study import UNRUN, Run, Study, StudyDataset
 from gpbench.compare.training import Trainings
 from gpbench.core.dataset import METRICS, Metric
@@ -56,7 +55,8 @@ def study_of(
         if not datasets:
             known = {d.spec.protocol.name for d in stored.datasets}
             raise UnknownNameError("protocol", protocol, known)
-    found = [result for result in results if result.dataset in datasets]
+    everything, trainings = list(results), trainings or Trainings()
+    found = [result for result in everything if result.dataset in datasets]
     scores = _scores(found, datasets)
     return Study(
         name=stored.name,
@@ -71,8 +71,20 @@ def study_of(
         trial=stored.trial,
         partial=tuple(name for name in stored.partial if name in datasets),
         assumed={facts.arm: facts.assumed for facts in stored.strategies},
-        trainings=(trainings or Trainings()).on(datasets),
+        trainings=trainings.on(datasets),
+        busy=tuple(_busy(everything, trainings)),
     )
+
+
+def _busy(results: Iterable[Result], trainings: Trainings) -> Iterator[tuple[float, float]]:
+    """Yield when any stage of the experiment ran, whatever is looked at and however it ended."""
+    for each in trainings.pretrainings.values():
+        if each.ran is not None:
+            yield each.ran
+    for result in results:
+        ran = span(result.started_at, result.duration_s)
+        if ran is not None:
+            yield ran
 
 
 def scene_counts(store: Store, stored: StoredExperiment) -> SceneCounts:
@@ -150,15 +162,8 @@ def _run(
         headline=headline,
         environment=result.environment,
         key=result.key,
-        ran=_ran(result),
+        ran=span(result.started_at, result.duration_s),
     )
-
-
-def _ran(result: Result) -> tuple[float, float] | None:
-    if result.started_at is None or result.duration_s is None:
-        return None
-    began = datetime.fromisoformat(result.started_at).timestamp()
-    return began, began + result.duration_s
 
 
 def _status(result: Result) -> str:

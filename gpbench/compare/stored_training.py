@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 from gpbench.compare.training import Pretraining, Training, Trainings, settings
 from gpbench.core.recipe import steps_of
@@ -82,7 +83,20 @@ def _seconds(results: Iterable[Result]) -> dict[str, float]:
 def _pretraining(facts: PretrainingFacts) -> Pretraining:
     processes = int(facts.environment.get("pretrain_workers", "1"))
     seconds = processes * (facts.duration_s or 0.0)
-    return Pretraining(_device(facts.environment), facts.environment.get("cpu", "?"), seconds)
+    return Pretraining(
+        _device(facts.environment),
+        facts.environment.get("cpu", "?"),
+        seconds,
+        span(facts.started_at, facts.duration_s),
+    )
+
+
+def span(started_at: str | None, duration_s: float | None) -> tuple[float, float] | None:
+    """Return when a stage began (ISO 8601) and ended, seconds since 1970; None: it has not."""
+    if started_at is None or duration_s is None:
+        return None
+    began = datetime.fromisoformat(started_at).timestamp()
+    return began, began + duration_s
 
 
 def _device(environment: Mapping[str, str]) -> str:

@@ -82,6 +82,8 @@ class Study:
     """How the arms were trained, as far as it is known."""
     cautions: tuple[str, ...] = ()
     """What had to be assumed of the runs, a sentence each."""
+    busy: tuple[tuple[float, float], ...] = ()
+    """When any stage of the experiment ran, pre-trainings and failed ones too, where known."""
 
     def runs_of(self, arm: str, dataset: str, label_fraction: float) -> Sequence[Run]:
         """Return the runs of one cell, all backbones."""

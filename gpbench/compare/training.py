@@ -21,6 +21,8 @@ class Pretraining:
     cpu: str
     seconds: float
     """Times the processes that shared it."""
+    ran: tuple[float, float] | None = None
+    """When its last attempt began and ended, seconds since 1970, where known."""
 
 
 @dataclass(frozen=True)

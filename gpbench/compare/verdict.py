@@ -14,7 +14,9 @@ from gpbench.compare.words import Correction, Verdict
 from gpbench.stats.posterior import posterior
 from gpbench.stats.satterthwaite import TTest, equivalence_p
 
-CHECKPOINT = "these pre-trained models; another pre-training of the same strategy may differ"
+CHECKPOINT = (
+    "this is about these pre-trained models: another pre-training of the same strategy may differ"
+)
 TRIAL = "a trial run is never ranked: verdicts are withheld"
 
 

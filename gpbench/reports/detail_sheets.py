@@ -19,6 +19,7 @@ def detail_sheets(comparison: Comparison) -> tuple[Sheet, ...]:
     backbones = of_family(comparison, comparison.family.backbones)
     found = (
         _sheet("Against each baseline", ("strategy", "baseline"), judged, _against(comparison)),
+        _sheet("Against the margin", ("strategy",), _MARGIN, _margin(comparison)),
         _sheet(
             "With scores for the diverged runs",
             ("strategy", "reading"),
@@ -31,7 +32,12 @@ def detail_sheets(comparison: Comparison) -> tuple[Sheet, ...]:
             _FAILURES,
             _failures(comparison),
         ),
-        _sheet("Datasets as they are", ("strategy",), _EXACT, _exact(comparison)),
+        _sheet(
+            "Datasets as they are: wins/ties/losses, exact p, Hodges-Lehmann gain",
+            ("strategy",),
+            _EXACT,
+            _exact(comparison),
+        ),
         _sheet(
             "All arms together, by ranks (Friedman)", ("labels",), _OMNIBUS, _omnibus(comparison)
         ),
@@ -60,9 +66,8 @@ def _columns(*names: str) -> tuple[Column, ...]:
     return tuple(map(Column, names))
 
 
-_EXACT = _columns(
-    "W / T / L", "sign-flip p", "signed-rank p", "least p", "Hodges-Lehmann", "one left out"
-)
+_EXACT = _columns("W/T/L", "flip p", "rank p", "H-L", "one left out")
+_MARGIN = _columns("interval", "p within", "P below", "P within", "P above")
 _FAILURES = _columns("diverged", "baseline", "Fisher's p")
 _OMNIBUS = _columns("arms", "datasets", "chi2", "p", "F", "p of F", "exact p", "Kendall's W")
 _IMAGES = _columns("gain", "interval", "p", "scenes", "se of scenes", "jackknife")
@@ -100,6 +105,23 @@ def _filled(comparison: Comparison) -> Rows:
             )
 
 
+def _margin(comparison: Comparison) -> Rows:
+    for contrast in comparison.contrasts:
+        found = contrast.finding.equivalence
+        if found is None:
+            continue
+        chances = found.posterior
+        told = (
+            name(comparison, contrast),
+            span(found.ci),
+            probability(found.p_adjusted),
+            f"{chances.worse:.3f}",
+            f"{chances.within:.3f}",
+            f"{chances.better:.3f}",
+        )
+        yield map(Cell, told)
+
+
 def _failures(comparison: Comparison) -> Rows:
     for found in comparison.failures:
         theirs, ours = (f"{each.diverged} / {each.ended}" for each in found.outcomes)
@@ -113,10 +135,9 @@ def _exact(comparison: Comparison) -> Rows:
             continue
         told = (
             name(comparison, contrast),
-            f"{found.wins} / {found.ties} / {found.losses}",
+            f"{found.wins}/{found.ties}/{found.losses}",
             probability(found.sign_flip_p),
             probability(found.signed_rank_p),
-            probability(found.floor),
             points(found.hodges_lehmann),
             span(found.leave_one_out),
         )

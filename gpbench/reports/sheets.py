@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gpbench.compare.comparison import Comparison, Contrast, Finding
@@ -44,10 +44,17 @@ class Sheet:
     """Whether it can wait for those who ask for more."""
 
 
-def sheets(comparison: Comparison) -> tuple[Sheet, ...]:
-    """Return the averages, the candidates by dataset and further claims; none is empty."""
-    averages = [c for c in comparison.contrasts if len(c.rows) > 1]
-    found = (_averages(comparison, averages), _by_dataset(comparison), _scopes(comparison))
+def sheets(comparison: Comparison, *, averages_first: bool) -> tuple[Sheet, ...]:
+    """Return the averages, the candidates by dataset and further claims; none is empty.
+
+    The averages are a detail where sentences tell them.
+    """
+    averages = _averages(comparison, [c for c in comparison.contrasts if len(c.rows) > 1])
+    found = (
+        replace(averages, detail=not averages_first),
+        _by_dataset(comparison),
+        _scopes(comparison),
+    )
     return tuple(sheet for sheet in found if sheet.rows)
 
 
@@ -75,7 +82,7 @@ def _averages(comparison: Comparison, contrasts: Sequence[Contrast]) -> Sheet:
     )
     datasets = max((len(contrast.rows) for contrast in contrasts), default=0)
     title = f"Average over {datasets} datasets{of_family(comparison, comparison.family.headline)}"
-    return Sheet(title, columns, tuple(rows), detail=True)
+    return Sheet(title, columns, tuple(rows))
 
 
 def _by_dataset(comparison: Comparison) -> Sheet:
@@ -90,7 +97,7 @@ def _by_dataset(comparison: Comparison) -> Sheet:
     )
     rows: list[tuple[Cell, ...]] = []
     for contrast in comparison.contrasts:
-        if several:
+        if several and contrast.rows:
             head = Cell(name(comparison, contrast))
             rows.append((head, *(Cell("") for _ in columns[1:])))
         rows.extend(

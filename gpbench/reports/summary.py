@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gpbench.compare.across import CONDITIONAL
 from gpbench.compare.comparison import Comparison, Contrast
 from gpbench.compare.family import CORRECTIONS
 from gpbench.compare.verdict import interval_name
@@ -55,25 +56,30 @@ class Summary:
 
 def summary(comparison: Comparison, *, needed: bool = False) -> Summary:
     """Return the report of a comparison; with `needed` what more would help is no detail."""
+    sentences = tuple(verdict_sentence(comparison, each) for each in comparison.contrasts)
+    many = len(sentences) > MOST_SENTENCES
     parts: list[Sheet | Remarks] = [
-        *sheets(comparison),
+        *sheets(comparison, averages_first=many),
+        Remarks("Claims that hold on a condition", tuple(_conditions(comparison))),
         Remarks("Why datasets cannot be decided", tuple(_undecided(comparison))),
         Remarks("Warnings", comparison.warnings),
         Remarks("Besides the strategy, these differ", tuple(_fairness(comparison))),
+        Remarks("Verdicts and their reasons", sentences if many else (), detail=True),
         Remarks("What more would help", tuple(_needed(comparison)), detail=not needed),
         *detail_sheets(comparison),
         Remarks("Claims about new images", tuple(_images(comparison)), detail=True),
         Remarks("How to read it", tuple(_reading(comparison)), detail=True),
         Remarks("Notes", comparison.notes, detail=True),
     ]
+    margin = "" if comparison.margin is None else f" | margin {comparison.margin:g} pp"
     return Summary(
         title=f"{comparison.study}: {comparison.metric} in percent points, against "
         f"{comparison.baseline}",
         banners=comparison.banners,
-        verdicts=tuple(verdict_sentence(comparison, each) for each in comparison.contrasts),
+        verdicts=() if many else sentences,
         parts=tuple(part for part in parts if isinstance(part, Sheet) or part.sentences),
         foot=f"data {comparison.data_hash[:12]} | alpha {comparison.alpha:g} | "
-        f"{CORRECTIONS[comparison.correction]} | rng seed {comparison.rng_seed}",
+        f"{CORRECTIONS[comparison.correction]}{margin} | rng seed {comparison.rng_seed}",
     )
 
 
@@ -90,7 +96,9 @@ def verdict_sentence(comparison: Comparison, contrast: Contrast) -> str:
     return f"{told}: {finding.reason}{FRAGILE if fragile else ''}"
 
 
-FRAGILE = "; FRAGILE: with scores for the diverged runs it could be otherwise"
+FRAGILE = "; FRAGILE: with scores for the runs that diverged it could be otherwise"
+MOST_SENTENCES = 4
+"""Contrasts that are told in sentences on the first screen; more are a table."""
 
 
 def _where(contrast: Contrast) -> str:
@@ -113,6 +121,17 @@ def _undecided(comparison: Comparison) -> Iterator[str]:
     for reason, by_dataset in found.items():
         told = (f"{dataset} ({', '.join(arms)})" for dataset, arms in by_dataset.items())
         yield f"{', '.join(told)}: {reason}"
+
+
+def _conditions(comparison: Comparison) -> Iterator[str]:
+    """Yield on what claims beyond the data rest, once per reason."""
+    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for contrast in comparison.contrasts:
+        for each in contrast.scopes:
+            if CONDITIONAL in each.finding.reason:
+                found[each.scope, CONDITIONAL].append(name(comparison, contrast))
+    for (scope, reason), arms in found.items():
+        yield f"scope {scope} ({', '.join(arms)}): {reason}"
 
 
 def _needed(comparison: Comparison) -> Iterator[str]:

@@ -21,6 +21,8 @@ STYLES: dict[Tone, str] = {
     "open": "yellow",
     "faint": "dim",
 }
+LEAST_WIDTH = 12
+"""Columns of words; numbers are cut before words are broken into letters."""
 WIDTH = 100
 """Columns of a report that goes to a file."""
 
@@ -40,7 +42,7 @@ def print_comparison(
     console.print(Text(report.title, style="bold underline"))
     for banner in report.banners:
         console.print(Panel(Text(banner), style="bold yellow", expand=False))
-    for contrast, sentence in zip(comparison.contrasts, report.verdicts, strict=True):
+    for contrast, sentence in zip(comparison.contrasts, report.verdicts, strict=False):
         console.print(_item(sentence, STYLES[TONES[contrast.finding.verdict]]))
     for part in report.parts:
         if part.detail and not detailed:
@@ -71,7 +73,7 @@ def _table(sheet: Sheet) -> Table:
         if column.numeric:
             table.add_column(Text(column.name), justify="right", no_wrap=True)
         else:
-            table.add_column(Text(column.name), overflow="fold")
+            table.add_column(Text(column.name), overflow="fold", min_width=LEAST_WIDTH)
     for row in sheet.rows:
         table.add_row(*(Text(cell.text, style=STYLES[cell.tone]) for cell in row))
     return table

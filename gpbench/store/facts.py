@@ -21,6 +21,8 @@ class PretrainingFacts:
     """Stage key of the phase before it."""
     duration_s: float | None
     environment: Mapping[str, str]
+    started_at: str | None = None
+    """When its last attempt began, ISO 8601."""
 
 
 def pretrainings(session: Session, experiment: str) -> dict[str, PretrainingFacts]:
@@ -30,13 +32,20 @@ def pretrainings(session: Session, experiment: str) -> dict[str, PretrainingFact
         ItemRow.experiment_id == row.id, ItemRow.kind == "pretrain"
     )
     rows = session.execute(
-        select(StageRow.key, StageRow.parent, StageRow.duration_s, EnvironmentRow.facts)
+        select(
+            StageRow.key,
+            StageRow.parent,
+            StageRow.duration_s,
+            EnvironmentRow.facts,
+            StageRow.started_at,
+        )
         .outerjoin(EnvironmentRow, EnvironmentRow.stage_key == StageRow.key)
         .where(StageRow.key.in_(keys))
         .order_by(StageRow.key)
     )
     return {
-        key: PretrainingFacts(parent, seconds, facts or {}) for key, parent, seconds, facts in rows
+        key: PretrainingFacts(parent, seconds, facts or {}, began)
+        for key, parent, seconds, facts, began in rows
     }
 
 

@@ -164,7 +164,7 @@ def suite_of(pretrainings: list[float], stem: int | None) -> Study:
 
 
 def test_an_error_that_all_gains_share_widens_a_claim_about_new_datasets() -> None:
-    errors = [-3.0, 0.0, 3.0]
+    errors = [-1.0, 0.0, 1.0]
     apart, shared = (compare(suite_of(errors, stem), Request()).contrasts[0] for stem in (None, 3))
     (alone,), (common,) = apart.scopes, shared.scopes
     assert alone.finding.p == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).pvalue)
@@ -172,8 +172,8 @@ def test_an_error_that_all_gains_share_widens_a_claim_about_new_datasets() -> No
     own = alone.finding.ci or (0, 0)
     assert high - low > own[1] - own[0]
     assert (common.finding.p or 0) > (alone.finding.p or 0)
-    # the gains' variance 1 / 3 and that of two arms' pre-trainings, 9 / 3 each
-    se = (1 / 3 + 2 * 9 / 3) ** 0.5
+    # the gains' variance 1 / 3 and that of two arms' pre-trainings, 1 / 3 each
+    se = (1 / 3 + 2 / 3) ** 0.5
     assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, common.finding.df) * se)
 
 
@@ -185,5 +185,25 @@ def test_two_shared_pretrainings_are_too_few_for_a_verdict_about_new_datasets() 
 
 def test_one_pretraining_is_no_strategy_whatever_is_asked() -> None:
     (contrast,) = compare(suite_of([0.0], 3), Request(level="strategy")).contrasts
-    assert contrast.finding.verdict == "undecidable"
-    assert contrast.scopes[0].finding.level == "checkpoint"
+    claim = contrast.scopes[0].finding
+    assert contrast.finding.verdict == claim.verdict == "undecidable"
+    assert (claim.level, claim.reason) == ("strategy", contrast.finding.reason)
+
+
+def test_a_claim_about_new_datasets_is_never_firmer_than_one_about_these() -> None:
+    # gains of 1.9, 2 and 2.1 by chance, with errors of 3 in each
+    study = suite_of([-3.0, 0.0, 3.0], None)
+    runs = tuple(
+        replace(r, value=(r.value or 0) - 0.9 * int(r.dataset[1]) if r.arm == "new" else r.value)
+        for r in study.runs
+    )
+    (contrast,) = compare(replace(study, runs=runs), Request()).contrasts
+    assert contrast.scopes[0].finding.p == contrast.finding.p
+
+
+@pytest.mark.parametrize("fraction", [0.1, 1.0])
+def test_pairs_share_their_pretrainings_too(fraction: float) -> None:
+    study = suite_of([-3.0, 0.0, 4.0], 3)
+    runs = tuple(replace(run, label_fraction=fraction) for run in study.runs)
+    (contrast,) = compare(replace(study, runs=runs), Request()).contrasts
+    assert (contrast.scopes[0].finding.p or 0) >= (contrast.finding.p or 1)

@@ -155,7 +155,9 @@ def test_each_contrast_uses_the_datasets_that_both_arms_have() -> None:
     found = compare(replace(study, runs=kept), Request())
     new, scratch = found.contrasts
     assert [len(new.rows), len(scratch.rows)] == [3, 4]
-    assert "new against imagenet: no comparable results on isaid, left out" in found.warnings
+    assert "new against imagenet: no comparable results on isaid, left out of the average" in (
+        found.warnings
+    )
 
 
 def test_arms_without_a_common_dataset_cannot_be_decided() -> None:
@@ -267,3 +269,15 @@ def test_the_same_stored_runs_are_nothing_to_test() -> None:
 def test_one_seed_per_arm_is_said_in_one_sentence() -> None:
     (contrast,) = compare(two_arms([52], [50]), Request()).contrasts
     assert contrast.finding.reason.startswith("1 seed per arm: seed variance is unknown")
+
+
+def test_a_dataset_on_which_all_runs_diverged_is_said_to_be_left_out_for_that() -> None:
+    study = suite()
+    runs = tuple(
+        replace(r, value=None, status="diverged") if (r.arm, r.dataset) == ("new", "isaid") else r
+        for r in study.runs
+    )
+    found = compare(replace(study, runs=runs), Request())
+    told = "new against imagenet: all runs of new diverged on isaid, left out of the average"
+    assert told in found.warnings
+    assert found.contrasts[0].sensitivity is not None

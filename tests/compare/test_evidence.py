@@ -64,7 +64,7 @@ def test_one_pretraining_can_only_show_checkpoints() -> None:
     # Welch over the fine-tunings: variances 1 and 7/3, three each
     assert found.test.se == pytest.approx(math.sqrt(1 / 3 + 7 / 9))
     assert (found.level, found.decisive) == ("checkpoint", True)
-    assert found.reason == "new has 1 pre-training; old has 1 pre-training"
+    assert found.reason == "new and old each have 1 pre-training"
 
 
 def test_one_arm_with_one_pretraining_makes_it_a_statement_about_checkpoints() -> None:

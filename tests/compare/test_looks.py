@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from gpbench.compare.compare import compare
-from gpbench.compare.comparison import Request
+from gpbench.compare.comparison import Comparison, Request
 from gpbench.compare.looks import PAUSE_S, looks
 from gpbench.compare.study import Study
 from tests.compare.made import pretrained, study_of
@@ -57,6 +57,31 @@ def test_a_run_over_the_break_is_no_look() -> None:
     assert looks(replace(study, runs=(long, *others))) == 1
 
 
+def test_a_pause_in_which_a_stage_ran_is_no_look() -> None:
+    study = series(3, 5, 10)
+    # the pauses after 3 and after 5 replicates of both arms
+    first, second = ((began, began + PAUSE_S) for began in (6 * STEP_S, 10 * STEP_S + PAUSE_S))
+    assert looks(replace(study, busy=(first, second))) == 1
+    assert looks(replace(study, busy=(second,))) == 2
+    # a pre-training that began late leaves a break before it
+    late = (first[0] + PAUSE_S, first[1] + PAUSE_S)
+    assert looks(replace(study, busy=(late, second))) == 2
+    results = tuple(run.ran for run in study.runs if run.ran)
+    assert looks(replace(study, busy=results)) == 3
+
+
+def test_a_stage_of_an_arm_that_is_left_out_ran_too() -> None:
+    runs = (*series(3, 5).runs, *pretrained("other", "town", [40]))
+    busy = ((6 * STEP_S, 6 * STEP_S + PAUSE_S),)
+    asked = Request(candidates=("new",))
+    assert not _told(compare(replace(study_of(runs), busy=busy), asked))
+    assert _told(compare(study_of(runs), asked))
+
+
+def _told(found: Comparison) -> list[str]:
+    return [warning for warning in found.warnings if warning.startswith("look")]
+
+
 def test_unknown_times_are_one_look() -> None:
     study = series(3, 5)
     first, *others = study.runs
@@ -64,7 +89,6 @@ def test_unknown_times_are_one_look() -> None:
 
 
 def test_a_series_is_warned_about_with_the_level_of_planned_looks() -> None:
-    found = compare(series(3, 5, 10), Request()).warnings
-    (told,) = [w for w in found if w.startswith("look")]
+    (told,) = _told(compare(series(3, 5, 10), Request()))
     assert told.startswith("look 3 of an unplanned series: nominal p not valid.")
     assert told.endswith("p < 0.0221")

@@ -2,18 +2,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Request
+from gpbench.compare.looks import looks
 from gpbench.compare.stored import stored_study
 from gpbench.compare.study import Run, Study
 from gpbench.core.errors import InvalidValueError, UnknownNameError
 from gpbench.store import Store
-from tests.compare.stores import MADE_UP, SCRATCH, SEEDS, fill, second
-from tests.store.plans import ended, finetune, make_plan, pretrain
+from tests.compare.stores import MADE_UP, SCRATCH, SEEDS, counts, fill, second
+from tests.store.plans import ended, finetune, make_plan, pretrain, write_counts
 
 
 @pytest.fixture
@@ -67,6 +69,29 @@ def test_a_stored_experiment_gives_a_verdict_about_strategies(filled: Store) -> 
     (contrast,) = found.contrasts
     assert (contrast.finding.verdict, contrast.finding.level) == ("better", "strategy")
     assert (contrast.pretrainings, contrast.finetunings) == ((3, 0), (3, 3))
+
+
+def test_pretrainings_of_a_planned_series_are_no_break(store: Store, tmp_path: Path) -> None:
+    store.record(make_plan(seeds=range(4)))
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    spans = []
+    for seed in (0, 1, 3, 2):
+        chain = [pretrain(seed).key, second(seed)]
+        tunings = [finetune(seed, second(seed)).key, finetune(seed, None).key]
+        # the third fails late in its first phase: nothing of it is scored
+        for key in chain[:1] if seed == 3 else chain + tunings:
+            outcome = ended(key, "oom" if seed == 3 else "ok", scored=key in tunings)
+            outcome = replace(outcome, started_at=now.isoformat(), duration_s=3600.0)
+            if key in tunings:
+                outcome = replace(outcome, images=outcome.images[:1])
+                write_counts(tmp_path / key, counts(seed), outcome.images)
+            store.commit(outcome, tmp_path / key)
+            spans.append((now.timestamp(), now.timestamp() + 3600))
+            now += timedelta(hours=1)
+    study = stored_study(store, "demo")
+    assert sorted(study.busy) == spans
+    assert looks(study) == 1
+    assert looks(replace(study, busy=())) == 2
 
 
 def status_of(store: Store, arm: str) -> list[str]:

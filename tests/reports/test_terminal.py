@@ -5,8 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
+from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request
 from gpbench.reports.terminal import comparison_text, print_comparison
+from tests.compare.made import pretrained, study_of
 from tests.reports.comparisons import NEW, made, undecided
 
 
@@ -54,7 +56,10 @@ def test_brackets_of_a_selector_are_text_and_not_markup() -> None:
 def test_a_design_that_cannot_decide_says_why() -> None:
     text = " ".join(shown(undecided()).split())
     assert "cannot be decided" in text
-    assert "new has 1 pre-training, fine-tuned once: seed variance is unknown" in text
+    assert (
+        "new and imagenet each have 1 pre-training, fine-tuned once: seed variance is unknown"
+        in text
+    )
     assert "Level checkpoint:" in text
     assert "Scope seeds:" in text
 
@@ -93,3 +98,23 @@ def test_what_more_would_help_is_shown_when_asked_for() -> None:
     title = "What more would help"
     assert title in comparison_text(made(), detailed=False, needed=True)
     assert title not in comparison_text(made(), detailed=False)
+
+
+def test_many_candidates_are_a_table_first() -> None:
+    runs = pretrained("imagenet", "town", [50, 51, 53]) + pretrained(
+        "imagenet", "sea", [50, 51, 53]
+    )
+    for at in range(5):
+        for where in ("town", "sea"):
+            runs += pretrained(f"arm{at}", where, [50 + at, 51 + at, 52])
+    comparison = compare(study_of(runs), Request())
+    text = comparison_text(comparison, detailed=False)
+    assert text.splitlines()[2].startswith("Average over 2 datasets")
+    assert "is not below" not in text
+    assert "is not below" in comparison_text(comparison, detailed=True)
+
+
+def test_the_margin_is_on_the_screen() -> None:
+    text = comparison_text(made(Request(margin=1.5)), detailed=False)
+    assert text.splitlines()[-1].count("margin 1.5 pp") == 1
+    assert "Against the margin" in comparison_text(made(Request(margin=1.5)), detailed=True)

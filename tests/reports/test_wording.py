@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gpbench.compare.comparison import Finding, Level, Verdict
+from gpbench.compare.comparison import Finding
+from gpbench.compare.words import Level, Verdict
 from gpbench.reports.wording import points, probability, span, verdict_words, versus
 
 

@@ -25,7 +25,9 @@ def test_pretrainings_name_the_phase_that_they_follow(store: Store, tmp_path: Pa
     store.record(make_plan(seeds=(0,)))
     store.commit(ended(FIRST), tmp_path)
     assert store.pretrainings("demo") == {
-        FIRST: PretrainingFacts(None, 12.5, {"device": "cpu", "torch": "2.15"}),
+        FIRST: PretrainingFacts(
+            None, 12.5, {"device": "cpu", "torch": "2.15"}, "2026-01-01T00:00:00+00:00"
+        ),
         SECOND: PretrainingFacts(FIRST, None, {}),
     }
 
