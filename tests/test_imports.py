@@ -113,6 +113,11 @@ def test_showing_a_dataset_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not modules_after_command(["datasets", "show", "isaid"], tmp_path) & HEAVY
 
 
+def test_a_stage_s_process_imports_no_database_and_no_command_line(tmp_path: Path) -> None:
+    code = "import gpbench.stages.run, gpbench.execution.ray_worker"
+    assert not modules_after(code, [], tmp_path) & {"sqlalchemy", "typer"}
+
+
 def test_detector_sees_an_import(tmp_path: Path) -> None:
     found = modules_after("import numpy, xml.dom.minidom", [], tmp_path)
     assert {"numpy", "xml"} <= found

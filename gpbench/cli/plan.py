@@ -77,7 +77,10 @@ def show_plan(
 
 
 def _document(planned: Plan, place: Place, sd: float | None) -> dict[str, Any]:
-    from gpbench.planning import Knowledge, Pace, plan_document, stored_pilots
+    from gpbench.planning import Pace
+    from gpbench.planning.design import Knowledge
+    from gpbench.planning.document import plan_document
+    from gpbench.planning.pilot import stored_pilots
     from gpbench.store import Store
     from gpbench.store.database import locate
 

@@ -11,7 +11,8 @@ from gpbench.config import config_folder
 from gpbench.core.plan import BackboneFacts, Plan
 from gpbench.core.recipe import FinetuneRecipe
 from gpbench.core.stage import StageRequest, State
-from gpbench.planning import Pace, plan_document, requests
+from gpbench.planning import Pace, requests
+from gpbench.planning.document import plan_document
 from gpbench.planning.estimate import head_parameters, images_shown, weights_bytes
 from tests.planning.asked import DEMO, plan, pretrainings, shown
 from tests.plugins import dataset, install
