@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -65,19 +66,22 @@ def scene_totals(session: Session, keys: Collection[str], variant: str) -> dict[
             )
         }
         last = {score.stage_key: number for number, score in sorted(scores.items())}
-        packed: defaultdict[int, list[bytes]] = defaultdict(list)
-        images: defaultdict[int, list[int]] = defaultdict(list)
-        wanted = select(ConfusionRow.score_id, ConfusionRow.image_id, ConfusionRow.counts).where(
-            ConfusionRow.score_id.in_(last.values())
+        wanted = (
+            select(ConfusionRow.score_id, ConfusionRow.image_id, ConfusionRow.counts)
+            .where(ConfusionRow.score_id.in_(last.values()))
+            .order_by(ConfusionRow.score_id, ConfusionRow.position)
         )
         rows = session.connection().execute(wanted).all()  # one by one they take twice as long
-        for number, image, counts in rows:
-            packed[number].append(counts)
-            images[number].append(image)
-        scenes = _scenes(session, {image for of_score in images.values() for image in of_score})
+        numbers, images, packed = zip(*rows, strict=True) if rows else ((), (), ())
+        scenes = _scenes(session, set(images))
+        grouped: dict[tuple[int, ...], _Groups] = {}  # runs are scored on the same images
         for key, number in last.items():
-            tables = unpack(packed[number], scores[number].classes)
-            found[key] = _by_scene([scenes[image] for image in images[number]], tables)
+            of_score = slice(bisect_left(numbers, number), bisect_right(numbers, number))
+            here = images[of_score]
+            if here not in grouped:
+                grouped[here] = _groups([scenes[image] for image in here])
+            tables = unpack(packed[of_score], scores[number].classes)
+            found[key] = _summed(grouped[here], tables)
     return found
 
 
@@ -95,10 +99,26 @@ def _scenes(session: Session, images: Collection[int]) -> dict[int, tuple[str, s
     }
 
 
-def _by_scene(places: Sequence[tuple[str, str]], tables: Counts) -> SceneTotals:
-    """Return counts (N, C, C) of images, given their datasets and scenes, summed by scene."""
-    scenes = sorted({scene for _, scene in places})
-    at = {scene: number for number, scene in enumerate(scenes)}
-    summed = np.zeros((len(scenes), *tables.shape[1:]), np.int64)
-    np.add.at(summed, [at[scene] for _, scene in places], tables)
-    return SceneTotals(places[0][0] if places else "", tuple(scenes), len(places), summed)
+@dataclass(frozen=True)
+class _Groups:
+    """Images put in the `order` of their scenes, which begin at `starts`."""
+
+    dataset: str
+    scenes: tuple[str, ...]
+    order: NDArray[np.intp]
+    starts: NDArray[np.intp]
+
+
+def _groups(places: Sequence[tuple[str, str]]) -> _Groups:
+    """Return images grouped by scene, given their datasets and scenes."""
+    order = np.array(sorted(range(len(places)), key=lambda at: places[at][1]), np.intp)
+    in_order = [places[at][1] for at in order]
+    scenes = tuple(dict.fromkeys(in_order))
+    starts = np.array([bisect_left(in_order, scene) for scene in scenes], np.intp)
+    return _Groups(places[0][0] if places else "", scenes, order, starts)
+
+
+def _summed(groups: _Groups, tables: Counts) -> SceneTotals:
+    """Return the counts (N, C, C) of images, summed by scene."""
+    counts = np.add.reduceat(tables[groups.order], groups.starts) if len(tables) else tables
+    return SceneTotals(groups.dataset, groups.scenes, len(tables), counts)
