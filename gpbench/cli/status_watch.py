@@ -52,9 +52,7 @@ def beat_of(stage: RunningStage) -> Beat | None:
 
 
 def elapsed_words(stage: RunningStage) -> str:
-    """Return for how long a stage has been running, where that is known."""
-    if stage.since is None:
-        return ""
+    """Return for how long a stage has been running."""
     since = dt.datetime.fromisoformat(stage.since)
     return time_words(max(0.0, (dt.datetime.now(dt.UTC) - since).total_seconds()))
 

@@ -171,6 +171,7 @@ class Driver:
         job = self._jobs[event.key]
         if isinstance(event, Started):
             running.sign_at = time.monotonic()
+            self.store.begin(event.key)
             self.watcher.started(job)
         elif isinstance(event, Progressed):
             self._progressed(job, running, event)

@@ -52,6 +52,12 @@ def present_state(stage: StageRow) -> State:
     return "running" if presence == "alive" else "pending"
 
 
+def shown_state(stage: StageRow) -> State:
+    """Return the state as a person is told it: what is held but has not begun yet is pending."""
+    state = present_state(stage)
+    return "pending" if state == "running" and stage.started_at is None else state
+
+
 def claim(
     session: Session, key: str, owner: Owner, *, retry_failed: bool = False, force: bool = False
 ) -> Claim:
@@ -64,9 +70,16 @@ def claim(
     stage.owner_host, stage.owner_boot = owner.host, owner.boot
     stage.owner_pid, stage.owner_started = owner.pid, owner.started
     stage.heartbeat_at, stage.beat = time.time(), None
-    stage.started_at, stage.duration_s = utc_now(), None
+    stage.started_at, stage.duration_s = None, None
     stage.attempts += 1
     return "claimed"
+
+
+def begin(session: Session, key: str, owner: Owner) -> None:
+    """Note that a stage which `owner` holds runs from now on: until then it waited for room."""
+    session.execute(
+        update(StageRow).where(StageRow.key == key, *_held_by(owner)).values(started_at=utc_now())
+    )
 
 
 def heartbeat(

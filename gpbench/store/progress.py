@@ -20,7 +20,7 @@ from gpbench.core.stage import (
     State,
     spec_from_dict,
 )
-from gpbench.store.claims import batches, present_state
+from gpbench.store.claims import batches, shown_state
 from gpbench.store.models import (
     ArtefactRow,
     EnvironmentRow,
@@ -51,8 +51,8 @@ class RunningStage:
     key: str
     item: PlanItem
     """Without its spec."""
-    since: str | None
-    """When it was taken, ISO 8601, UTC; None: by an older gpbench."""
+    since: str
+    """When it began, ISO 8601, UTC."""
     beat: Mapping[str, Any] | None
     """The fields of its last sign of life; None: none came yet."""
 
@@ -65,7 +65,7 @@ class StoreStatus:
     """None: all of the database."""
     counts: Mapping[State, int]
     running: tuple[RunningStage, ...]
-    """In the order in which they were taken."""
+    """In the order in which they began."""
     failed: tuple[FailedStage, ...]
 
 
@@ -99,20 +99,22 @@ def status(session: Session, experiment: str | None) -> StoreStatus:
         found[state] = number
     taken = select(StageRow).where(asked, StageRow.state == "running")
     running = list(session.scalars(taken.order_by(StageRow.started_at, StageRow.key)))
-    alive = [stage for stage in running if present_state(stage) == "running"]
-    found["running"] -= len(running) - len(alive)
-    found["pending"] += len(running) - len(alive)
+    begun = [stage for stage in running if shown_state(stage) == "running"]
+    found["running"] -= len(running) - len(begun)
+    found["pending"] += len(running) - len(begun)
     failed = select(StageRow.key, StageRow.error, StageRow.log).where(
         asked, StageRow.state == "failed"
     )
     names: Iterable[State] = get_args(State)
-    first = _first_items(session, [stage.key for stage in alive], experiment)
+    first = _first_items(session, [stage.key for stage in begun], experiment)
     return StoreStatus(
         experiment,
         {name: found[name] for name in names},
         tuple(
-            RunningStage(s.key, first[s.key], s.started_at, s.beat) for s in alive if s.key in first
-        ),  # a plan may be recorded anew in between
+            RunningStage(stage.key, first[stage.key], stage.started_at, stage.beat)
+            for stage in begun  # a plan may be recorded anew in between
+            if stage.key in first and stage.started_at is not None
+        ),
         tuple(FailedStage(*row) for row in session.execute(failed.order_by(StageRow.key))),
     )
 
@@ -120,7 +122,7 @@ def status(session: Session, experiment: str | None) -> StoreStatus:
 def states(session: Session, keys: Collection[str]) -> dict[str, State]:
     """Return the states of the stages that are known."""
     return {
-        stage.key: present_state(stage)
+        stage.key: shown_state(stage)
         for batch in batches(keys)
         for stage in session.scalars(select(StageRow).where(StageRow.key.in_(batch)))
     }

@@ -85,6 +85,11 @@ class Store:
         with self._write() as session:
             return claims.claim(session, key, owner, retry_failed=retry_failed, force=force)
 
+    def begin(self, key: str, owner: Owner | None = None) -> None:
+        """Tell that a stage of `owner` (default: this process) runs now, and no longer waits."""
+        with self._write() as session:
+            claims.begin(session, key, owner or Owner.current())
+
     def heartbeat(
         self, beats: Mapping[str, Mapping[str, Any] | None], owner: Owner | None = None
     ) -> None:
@@ -143,7 +148,10 @@ class Store:
             return progress.status(session, experiment)
 
     def states(self, keys: Collection[str]) -> dict[str, State]:
-        """Return the states of the stages that are known; one whose owner is gone is pending."""
+        """Return the states of the stages that are known.
+
+        One whose owner is gone, or that is held and has not begun, is pending.
+        """
         with self._read() as session:
             return progress.states(session, keys)
 

@@ -11,7 +11,7 @@ from gpbench.core.errors import StoreError
 from gpbench.core.stage import Outcome
 from gpbench.engine.monitor import Beat
 from gpbench.execution.driver import Again, Driver, Job, Watcher
-from gpbench.execution.executor import Died, Event, Executor, Progressed, Started, Work
+from gpbench.execution.executor import Died, Ended, Event, Executor, Progressed, Started, Work
 from gpbench.execution.files import StageFiles
 from gpbench.stages import artefacts
 from gpbench.store import Owner
@@ -133,6 +133,30 @@ def test_hanging_stage_is_named_until_it_dies_and_is_a_timeout(
     assert "did not get on for 10 s" in str(failed.error)
 
 
+def test_stage_is_running_once_it_has_begun_and_not_while_it_waits_for_room(world: World) -> None:
+    seen: list[set[str]] = []
+
+    class Ahead(Executor):
+        name = "ahead"
+
+        def run(self, work: Work) -> None:
+            requests = [work.next(), work.next()]
+            keys = [request.spec.key for request in requests if request is not None]
+            assert len(keys) == 2
+            for key in keys:
+                seen.append({each.key for each in world.store.status().running})
+                work.take(Started(key))
+            driver.stop()
+            seen.append({each.key for each in world.store.status().running})
+            for key in keys:
+                work.take(Ended(key, None))
+            assert seen == [set(), {keys[0]}, set(keys)]
+
+    driver = world.driver()
+    driver.run(world.jobs(), Ahead(), dict.fromkeys(world.items, 1.0))
+    assert world.store.status().counts["pending"] == len(world.items)
+
+
 def test_a_run_waits_for_a_stage_that_another_run_has(world: World) -> None:
     theirs = first(world, "pretrain")
     other = Owner.current()
@@ -209,7 +233,9 @@ def test_executor_that_breaks_leaves_no_stage_running(world: World) -> None:
         name = "broken"
 
         def run(self, work: Work) -> None:
-            assert work.next() is not None
+            request = work.next()
+            assert request is not None
+            work.take(Started(request.spec.key))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -45,6 +45,12 @@ def said(store: Store) -> dict[str, object]:
     return {stage.key: stage.beat for stage in store.status().running}
 
 
+def run(store: Store, key: str, owner: Owner = ME) -> None:
+    """Claim a stage and begin it."""
+    assert store.claim(key, owner) == "claimed"
+    store.begin(key, owner)
+
+
 def fail(store: Store, key: str, folder: Path) -> None:
     store.claim(key, ME)
     store.commit(ended(key, "oom", error="no memory"), folder)
@@ -53,7 +59,20 @@ def fail(store: Store, key: str, folder: Path) -> None:
 def test_pending_stage_is_claimed_once(planned: Store) -> None:
     assert planned.claim(FIRST.key, ME) == "claimed"
     assert planned.claim(FIRST.key, ME) == "running"
+
+
+def test_claimed_stage_waits_until_it_begins(planned: Store) -> None:
+    planned.claim(FIRST.key, ME)
+    planned.heartbeat({FIRST.key: None})  # it is kept meanwhile, and nobody else's
+    assert planned.claim(FIRST.key, ME) == "running"
+    assert planned.states([FIRST.key]) == {FIRST.key: "pending"}
+    planned.begin(FIRST.key, ELSEWHERE)
+    assert planned.states([FIRST.key]) == {FIRST.key: "pending"}
+    planned.begin(FIRST.key)
     assert planned.states([FIRST.key]) == {FIRST.key: "running"}
+    planned.release(FIRST.key)
+    planned.claim(FIRST.key, ME)  # again handed out, and again not begun
+    assert planned.states([FIRST.key]) == {FIRST.key: "pending"}
 
 
 def test_done_stage_is_run_again_only_by_force(planned: Store, tmp_path: Path) -> None:
@@ -106,14 +125,14 @@ def test_what_was_blocked_waits_again_when_its_ancestor_is_done(
 def test_only_stages_that_wait_are_blocked(planned: Store, tmp_path: Path) -> None:
     planned.claim(FIRST.key, ME)
     planned.commit(ended(FIRST.key), tmp_path)
-    planned.claim(SCRATCH.key, ME)
+    run(planned, SCRATCH.key)
     planned.block([FIRST.key, SCRATCH.key, CHILD.key], "because")
     found = planned.states([FIRST.key, SCRATCH.key, CHILD.key])
     assert found == {FIRST.key: "done", SCRATCH.key: "running", CHILD.key: "blocked"}
 
 
 def test_stage_of_a_process_that_is_gone_is_taken_over_at_once(planned: Store) -> None:
-    planned.claim(FIRST.key, GONE)
+    run(planned, FIRST.key, GONE)
     assert planned.states([FIRST.key]) == {FIRST.key: "pending"}
     assert planned.claim(FIRST.key, ME) == "claimed"
     assert planned.claim(FIRST.key, ME) == "running"
@@ -134,7 +153,7 @@ def test_stage_of_another_host_is_taken_over_when_its_lease_ends(planned: Store)
 
 
 def test_heartbeat_renews_the_lease_of_ones_own_stages_only(planned: Store) -> None:
-    planned.claim(FIRST.key, ELSEWHERE)
+    run(planned, FIRST.key, ELSEWHERE)
     silent_for(planned, FIRST.key, LEASE_S + 1)
     planned.heartbeat({FIRST.key: BEAT})
     assert planned.states([FIRST.key]) == {FIRST.key: "pending"}
@@ -145,32 +164,33 @@ def test_heartbeat_renews_the_lease_of_ones_own_stages_only(planned: Store) -> N
 
 
 def test_what_a_stage_said_last_is_known_while_it_runs(planned: Store, tmp_path: Path) -> None:
-    planned.claim(FIRST.key, ME)
-    planned.claim(SCRATCH.key, ME)
+    run(planned, FIRST.key)
+    run(planned, SCRATCH.key)
     planned.heartbeat({})
     assert said(planned) == {FIRST.key: None, SCRATCH.key: None}
     planned.heartbeat({FIRST.key: BEAT, SCRATCH.key: None})
     planned.heartbeat({FIRST.key: {**BEAT, "step": 8}})
     assert said(planned) == {FIRST.key: {**BEAT, "step": 8}, SCRATCH.key: None}
     planned.release(FIRST.key)
-    planned.claim(FIRST.key, ME)
+    run(planned, FIRST.key)
     assert said(planned) == {FIRST.key: None, SCRATCH.key: None}
     planned.heartbeat({FIRST.key: BEAT})
     planned.commit(ended(FIRST.key), tmp_path)
     planned.claim(FIRST.key, ME, force=True)
+    planned.begin(FIRST.key)
     assert said(planned)[FIRST.key] is None
 
 
 def test_stage_that_is_taken_over_has_said_nothing_yet(planned: Store) -> None:
-    planned.claim(FIRST.key, GONE)
+    run(planned, FIRST.key, GONE)
     planned.heartbeat({FIRST.key: BEAT}, GONE)
-    planned.claim(FIRST.key, ME)
+    run(planned, FIRST.key)
     assert said(planned) == {FIRST.key: None}
 
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
 def test_loss_that_is_no_number_is_null(planned: Store, loss: float) -> None:
-    planned.claim(FIRST.key, ME)
+    run(planned, FIRST.key)
     planned.heartbeat({FIRST.key: {**BEAT, "loss": loss}})
     assert said(planned) == {FIRST.key: {**BEAT, "loss": None}}
 

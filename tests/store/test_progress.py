@@ -22,20 +22,33 @@ def planned(store: Store) -> Store:
     return store
 
 
+def run(store: Store, key: str, owner: Owner = ME) -> None:
+    """Claim a stage and begin it."""
+    store.claim(key, owner)
+    store.begin(key, owner)
+
+
 def test_running_stage_is_shown_as_its_first_item(planned: Store) -> None:
     plan = make_plan()
     before = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    planned.claim(SCRATCH, ME)
+    run(planned, SCRATCH)
     (stage,) = planned.status("demo").running
     expected = next(item for item in plan.items if item.key == SCRATCH)
     assert stage.item == replace(expected, spec=None, identity=SCRATCH)
-    assert stage.since is not None
     assert before <= dt.datetime.fromisoformat(stage.since) <= dt.datetime.now(dt.UTC)
 
 
 def test_stage_of_a_process_that_is_gone_waits(planned: Store) -> None:
-    planned.claim(FIRST, ME)
-    planned.claim(SCRATCH, GONE)
+    run(planned, FIRST)
+    run(planned, SCRATCH, GONE)
+    found = planned.status("demo")
+    assert [stage.key for stage in found.running] == [FIRST]
+    assert found.counts == {"pending": 7, "running": 1, "done": 0, "failed": 0, "blocked": 0}
+
+
+def test_stage_that_waits_for_room_is_not_running(planned: Store) -> None:
+    run(planned, FIRST)
+    planned.claim(SCRATCH, ME)
     found = planned.status("demo")
     assert [stage.key for stage in found.running] == [FIRST]
     assert found.counts == {"pending": 7, "running": 1, "done": 0, "failed": 0, "blocked": 0}
@@ -43,8 +56,8 @@ def test_stage_of_a_process_that_is_gone_waits(planned: Store) -> None:
 
 def test_status_is_of_one_experiment_or_of_all(planned: Store, tmp_path: Path) -> None:
     planned.record(make_plan("small", seeds=(1,)))
-    planned.claim(FIRST, ME)
-    planned.claim(OTHER, ME)
+    run(planned, FIRST)
+    run(planned, OTHER)
     planned.commit(ended(SCRATCH, "oom", error="no memory"), tmp_path)
     small, demo, everything = (planned.status(name) for name in ("small", "demo", None))
     assert small.experiment == "small"

@@ -83,6 +83,7 @@ def test_reader_sees_what_a_writer_commits_meanwhile(tmp_path: Path) -> None:
     with Store.open(url) as writer, Store.open(url, read_only=True) as reader:
         assert reader.states([pretrain(0).key]) == {pretrain(0).key: "pending"}
         writer.claim(pretrain(0).key, Owner.current())
+        writer.begin(pretrain(0).key)
         assert reader.states([pretrain(0).key]) == {pretrain(0).key: "running"}
 
 
