@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gpbench.cli.compare_require import unmet
 from gpbench.cli.options import (
     Db,
     Debug,
@@ -152,7 +153,9 @@ def compare(
     require: Annotated[
         Requirement | None,
         typer.Option(
-            help="Exit with 4 unless this is the verdict of every candidate.", show_default=False
+            help="Exit with 4, and say why, unless this is the verdict of every candidate and "
+            "not fragile.",
+            show_default=False,
         ),
     ] = None,
     workdir: Workdir = None,
@@ -197,8 +200,11 @@ def compare(
             counts,
         )
     _hand_out(comparison, format_, output, detailed=verbose > 0, needed=plan)
-    if require is not None and not _met(comparison, require, level):
-        raise typer.Exit(NOT_MET)
+    if require is not None:
+        missed = unmet(comparison, require.value, None if level is None else level.value)
+        if missed is not None:
+            typer.echo(f"gpbench: {missed}", err=True)
+            raise typer.Exit(NOT_MET)
 
 
 @contextmanager
@@ -300,12 +306,3 @@ def _text(comparison: Comparison, format_: ReportFormat) -> str:
     from gpbench.reports.markdown import comparison_markdown
 
     return comparison_markdown(comparison)
-
-
-def _met(comparison: Comparison, required: Requirement, level: LevelName | None) -> bool:
-    """Return whether every candidate has the verdict, about strategies unless asked otherwise."""
-    wanted = LevelName.strategy if level is None else level
-    return all(
-        contrast.finding.verdict == required.value and contrast.finding.level == wanted.value
-        for contrast in comparison.contrasts
-    )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gpbench.store import Store
-from tests.cli.conftest import Command
+from tests.cli.conftest import Command, Said
 from tests.compare.stores import MADE_UP, SCRATCH, fill
 
 ROWS = [
@@ -13,6 +13,13 @@ ROWS = [
     for arm, level in (("imagenet", 50), ("new[a=1,b=2]", 58), ("old", 40))
     for p, step in enumerate((0, 1, 1.5))
 ]
+
+SCORES = [
+    (arm, seed, value + seed)
+    for arm, value, seeds in (("imagenet", 50, 4), ("new", 60, 3))
+    for seed in range(seeds)
+]
+"""Whose one diverged run more could undo the verdict."""
 
 
 @pytest.fixture
@@ -70,12 +77,18 @@ def test_candidates_are_named_by_selectors_lists_and_globs(
     assert [c["candidate"] for c in said.document["contrasts"]] == candidates
 
 
-def test_required_verdicts_decide_the_exit_code(gpbench: Command, table: Path) -> None:
-    def code(*arguments: str) -> int:
-        return gpbench("compare", "--table", table, "--require", "better", *arguments).code
-
-    assert code("new[a=1,b=2]") == 0
-    assert code() == 4
+def test_required_verdicts_decide_the_exit_code_and_who_misses_them_is_said(
+    gpbench: Command, table: Path
+) -> None:
+    asked = ("compare", "--table", table, "--require", "better")
+    said = gpbench(*asked, "new[a=1,b=2]")
+    assert (said.code, said.err) == (0, "")
+    said = gpbench(*asked)
+    assert said.code == 4
+    first, missed = said.err.splitlines()
+    assert first == "gpbench: --require better is not met by 1 of 2 claims"
+    assert missed.startswith("  - old against imagenet: worse: p = ")
+    assert "table.csv: score in percent points" in said.out
 
 
 def test_a_checkpoint_does_not_meet_a_requirement_about_strategies(
@@ -87,8 +100,40 @@ def test_a_checkpoint_does_not_meet_a_requirement_about_strategies(
     path = tmp_path / "one.csv"
     path.write_text("\n".join(["strategy,backbone,dataset,seed,value,pretrain_seed", *rows]))
     asked = ("compare", "--table", path, "--require", "better")
-    assert gpbench(*asked).code == 4
+    said = gpbench(*asked)
+    assert said.code == 4
+    assert "new against imagenet: better at level checkpoint, not strategy (more" in said.err
     assert gpbench(*asked, "--level", "checkpoint").code == 0
+
+
+def test_a_fragile_verdict_does_not_meet_a_requirement(gpbench: Command, tmp_path: Path) -> None:
+    def said(status: str) -> Said:
+        rows = [f"{a},net,town,{s},{v},ok" for a, s, v in SCORES]
+        path = tmp_path / "fragile.csv"
+        header = "strategy,backbone,dataset,seed,value,status"
+        path.write_text("\n".join([header, *rows, f"new,net,town,3,,{status}"]))
+        return gpbench("compare", "--table", path, "--require", "better")
+
+    assert said("oom").code == 0
+    diverged = said("diverged")
+    assert diverged.code == 4
+    assert "new against imagenet: better, but fragile" in diverged.err
+    assert "(1 of the candidate, 0 of the baseline)" in diverged.err
+
+
+def test_who_misses_a_requirement_is_said_by_label_fraction(
+    gpbench: Command, tmp_path: Path
+) -> None:
+    rows = [
+        f"{arm},net,town,{s},{value + s * step},{fraction}"
+        for fraction, gain in ((0.1, 5), (1, 0))
+        for arm, value, step in (("imagenet", 50, 0.1), ("new", 50 + gain, 0.2))
+        for s in range(3)
+    ]
+    path = tmp_path / "fractions.csv"
+    path.write_text("\n".join(["strategy,backbone,dataset,seed,value,label_fraction", *rows]))
+    said = gpbench("compare", "--table", path, "--require", "better")
+    assert "1 of 2 claims\n  - new (100 % labels) against imagenet: inconclusive" in said.err
 
 
 def test_a_report_is_written_whole_to_a_file(gpbench: Command, table: Path, tmp_path: Path) -> None:
