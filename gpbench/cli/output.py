@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
-from typing import TYPE_CHECKING, Any
+import os
+import re
+import sys
+from typing import IO, TYPE_CHECKING, Any, TextIO, cast
 
 import typer
 
@@ -14,7 +18,7 @@ if TYPE_CHECKING:
 
 
 PIPE_WIDTH = 120
-"""Columns of a table that goes into a file or pipe."""
+"""Columns of a table that goes into a file or pipe, unless COLUMNS says another number."""
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -23,11 +27,14 @@ def print_json(document: dict[str, Any]) -> None:
 
 
 def stdout() -> Console:
-    """Return a console for data; it honours NO_COLOR and is plain where stdout is no terminal."""
+    """Return a console for data; it honours NO_COLOR and COLUMNS, and is plain in a pipe."""
     from rich.console import Console
 
     console = Console()
-    return console if console.is_terminal else Console(width=PIPE_WIDTH)
+    if console.is_terminal:
+        return console
+    width = None if os.environ.get("COLUMNS", "").isdigit() else PIPE_WIDTH
+    return Console(file=cast("IO[str]", _Piped(sys.stdout)), width=width)
 
 
 def stderr() -> Console:
@@ -40,14 +47,63 @@ def stderr() -> Console:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None
 ) -> None:
-    """Print rows of text as a table on stdout."""
+    """Print rows of text as a table on stdout; where it is too wide, cells fold between words."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
+    console, cells = stdout(), [list(row) for row in rows]
+    frame = 3 * len(columns) + 1
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
+    for column, width in zip(
+        columns, column_widths([columns, *cells], console.width - frame), strict=True
+    ):
+        table.add_column(column, overflow="fold", width=width)
+    for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    stdout().print(table)
+    console.print(table)
+
+
+def column_widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
+    """Return how wide the columns of a table are to be; only the widest ones lose anything.
+
+    Words are broken only where the longest ones of all columns have no room side by side.
+
+    Args:
+        rows: The cells, headings among them.
+        room: Characters for all columns together.
+    """
+    from rich.cells import cell_len
+
+    columns = list(zip(*rows, strict=True))
+    lines = [
+        max(cell_len(line) for cell in column for line in cell.splitlines() or [""])
+        for column in columns
+    ]
+    words = [
+        max(cell_len(word) for cell in column for word in cell.split() or [""])
+        for column in columns
+    ]
+    wanted, least = (lines, words) if sum(words) <= room else (words, [1] * len(words))
+    for most in range(max(wanted, default=1), 0, -1):
+        widths = [max(low, min(want, most)) for low, want in zip(least, wanted, strict=True)]
+        if sum(widths) <= room:
+            break
+    return widths
+
+
+class _Piped(io.TextIOBase):
+    """Passes text on without the blanks that fill its lines up."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # rich asks which characters there are
+        return self._file.encoding
+
+    def write(self, text: str) -> int:
+        return self._file.write(re.sub(r"[ ]+$", "", text, flags=re.MULTILINE))
+
+    def flush(self) -> None:
+        self._file.flush()
