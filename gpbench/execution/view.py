@@ -5,9 +5,11 @@ Imports no torch: `gpbench status` shows them too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from rich.console import Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
+from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +26,9 @@ STATES: tuple[tuple[State, str, str], ...] = (
     ("blocked", "blocked", "yellow"),
 )
 """States in the order in which they are shown, each with its word and style."""
+
+_GAP = 2
+"""Blanks between a stage's name and what it said, and before it where that is on the next line."""
 
 
 def stage_label(item: PlanItem) -> str:
@@ -69,7 +74,7 @@ def run_view(
     left_s: float | None,
     running: Iterable[tuple[PlanItem, Beat | None]],
 ) -> RenderableType:
-    """Return the overall bar, the counts, and a line per running stage.
+    """Return the overall bar, the counts, and each running stage in one line, or more if narrow.
 
     Args:
         counts: State -> number of stages.
@@ -87,18 +92,32 @@ def run_view(
         Text(f"{counts[state]} {word}", style if counts[state] else "dim")
         for state, word, style in STATES
     )
-    return Group(bar, states, _lines(running))
-
-
-def _lines(running: Iterable[tuple[PlanItem, Beat | None]]) -> Table:
-    rows = [
+    lines = [
         (Text(stage_label(item)), Text(beat_words(beat), "dim" if beat is None else ""))
         for item, beat in running
     ]
-    lines = Table.grid(expand=True, padding=(0, 2))
-    # on a narrow terminal the stage's name is cut, not how far it is
-    lines.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
-    lines.add_column(no_wrap=True, width=max((len(said) for _, said in rows), default=0))
-    for row in rows:
-        lines.add_row(*row)
-    return lines
+    return Group(bar, states, _Lines(lines))
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Stages and how far they are: side by side where all find room, else one below the other.
+
+    No name is cut: what tells two stages apart stands at its end.
+    """
+
+    rows: Sequence[tuple[Text, Text]]
+
+    def __rich_console__(self, _console: Console, options: ConsoleOptions) -> RenderResult:
+        room = options.max_width - _GAP
+        if sum(max(map(len, column)) for column in zip(*self.rows, strict=True)) <= room:
+            lines = Table.grid(expand=True, padding=(0, _GAP))
+            lines.add_column(ratio=1)
+            lines.add_column()
+            for row in self.rows:
+                lines.add_row(*row)
+            yield lines
+            return
+        for name, said in self.rows:
+            yield name
+            yield Padding(said, (0, 0, 0, _GAP))

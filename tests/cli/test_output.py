@@ -5,7 +5,7 @@ import pytest
 from gpbench.cli.output import PIPE_WIDTH, column_widths, print_table
 
 ROWS = [
-    ("pretrain", "generalised", "test_convnext3 on images of 3 channels"),
+    ("pretrain", "generalised[inflate=mean]", "test_convnext3 on images of 3 channels"),
     ("finetune", "imagenet", "test_convnext3 on demo-potsdam at 10 % of the labels, and so on"),
 ]
 
@@ -21,7 +21,7 @@ def test_piped_table_has_the_width_of_columns(
     monkeypatch.setenv("COLUMNS", "60")
     lines = printed(capsys)
     assert max(map(len, lines)) <= 60
-    assert "generalised" in " ".join(lines)
+    assert "pretrain" in " ".join(lines)
     monkeypatch.delenv("COLUMNS")
     wide = printed(capsys)
     assert 60 < max(map(len, wide)) <= PIPE_WIDTH
@@ -31,7 +31,7 @@ def test_piped_table_has_the_width_of_columns(
 def test_piped_lines_end_where_their_text_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "70")
+    monkeypatch.setenv("COLUMNS", "60")
     lines = printed(capsys)
     assert lines == [line.rstrip() for line in lines]
     assert lines[0] == "a plan"

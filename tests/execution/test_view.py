@@ -79,9 +79,16 @@ def test_bar_is_filled_by_what_is_over() -> None:
     assert bar.endswith("0/0 stages")
 
 
-def test_narrow_terminal_cuts_the_name_and_not_how_far_a_stage_is() -> None:
+def test_narrow_terminal_cuts_neither_names_nor_how_far_stages_are() -> None:
     beat = Beat("train", 1200, 40000, 0.5, 853.0, 10**9)
-    line = rendered(run_view(COUNTS, None, [(FINETUNING, beat)]), width=80)[-1]
-    assert line.startswith("finetune made-up[depth=2]")
-    assert line.endswith(f"…  {beat_words(beat)}")
-    assert len(line) <= 80
+    running = [(FINETUNING, beat), (replace(FINETUNING, dataset="a-port-of-the-south"), None)]
+    lines = rendered(run_view(COUNTS, None, running), width=60)[2:]
+    assert max(map(len, lines)) <= 60
+    assert lines == [
+        "finetune made-up[depth=2] test_convnext3 town (pre 1, fine",
+        "0)",
+        f"  {beat_words(beat)}",
+        "finetune made-up[depth=2] test_convnext3 a-port-of-the-south",
+        "(pre 1, fine 0)",
+        "  starting",
+    ]
