@@ -64,6 +64,11 @@ def print_table(
     console.print(table)
 
 
+def number(count: int, noun: str) -> str:
+    """Return a count and what is counted, such as `1 stage` or `1,200 stages`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def column_widths(rows: Sequence[Sequence[str]], room: int) -> list[int]:
     """Return how wide the columns of a table are to be; only the widest ones lose anything.
 

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpbench.cli import options
-from gpbench.cli.output import print_json, print_table
+from gpbench.cli.output import print_json, print_table, stdout
 from gpbench.cli.session import Place, place_of
 from gpbench.core.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
-    from gpbench.store import RunningStage, StoreStatus
+    from gpbench.store import FailedStage, RunningStage, StoreStatus
 
 app = typer.Typer()
 
@@ -51,7 +51,7 @@ def status(
         elif format_ is options.DataFormat.json:
             print_json(_document(store.status(name)))
         else:
-            _print_status(store.status(name))
+            _print_status(store.status(name), every=verbose > 0)
 
 
 def _check_begun(place: Place) -> None:
@@ -81,23 +81,24 @@ def _document(found: StoreStatus) -> dict[str, Any]:
         "schema": "gpbench.status/1",
         "experiment": found.experiment,
         "counts": found.counts,
-        "running": [_running(each) for each in found.running],
-        "failed": [asdict(each) for each in found.failed],
+        "running": [
+            {**_stage(each), "since": each.since, "beat": each.beat} for each in found.running
+        ],
+        "failed": [{**_stage(each), "error": each.error, "log": each.log} for each in found.failed],
     }
 
 
-def _running(stage: RunningStage) -> dict[str, Any]:
+def _stage(stage: RunningStage | FailedStage) -> dict[str, Any]:
     item = asdict(stage.item)
     facts = ("kind", "phase", "arm", "backbone", "in_chans", "dataset", "label_fraction")
-    return {
-        "key": stage.key,
-        **{name: item[name] for name in (*facts, "pretrain_seed", "finetune_seed")},
-        "since": stage.since,
-        "beat": stage.beat,
-    }
+    names = (*facts, "pretrain_seed", "finetune_seed")
+    return {"key": stage.key, **{name: item[name] for name in names}}
 
 
-def _print_status(found: StoreStatus) -> None:
+def _print_status(found: StoreStatus, *, every: bool) -> None:
+    from rich.text import Text
+
+    from gpbench.cli.status_failures import failure_lines
     from gpbench.cli.status_watch import beat_of, elapsed_words
     from gpbench.execution.view import beat_words, stage_label
 
@@ -111,6 +112,6 @@ def _print_status(found: StoreStatus) -> None:
             for each in found.running
         ]
         print_table(("running", "last said", "for"), rows)
-    if found.failed:
-        rows = [(each.key[:12], each.error or "", each.log or "") for each in found.failed]
-        print_table(("failed", "error", "log"), rows)
+    console = stdout()
+    for line in failure_lines(found.failed, console.width, every=every):
+        console.print(Text(line), soft_wrap=True)

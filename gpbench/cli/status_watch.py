@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gpbench.cli.output import stdout
+from gpbench.cli.output import PIPE_WIDTH, stdout
+from gpbench.cli.status_failures import failure_lines
 from gpbench.engine.monitor import Beat
 from gpbench.execution.view import beat_words, run_view, stage_label, time_words
 
@@ -71,10 +72,10 @@ def _show_in_place(console: Console, look: Callable[[], StoreStatus]) -> None:
 
     with Live(console=console, auto_refresh=False) as live:
         for found in _looks(look, EVERY_S):
-            live.update(_view(found), refresh=True)
+            live.update(_view(found, console.width), refresh=True)
 
 
-def _view(found: StoreStatus) -> RenderableType:
+def _view(found: StoreStatus, width: int) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
@@ -82,12 +83,12 @@ def _view(found: StoreStatus) -> RenderableType:
     return Group(
         Text(f"experiment {found.experiment}", style="bold"),
         run_view(found.counts, None, running),
-        *(Text(f"failed {each.key[:12]}: {each.error}", style="red") for each in found.failed),
+        *(Text(line, style="red") for line in failure_lines(found.failed, width, every=False)),
     )
 
 
 def _lines(found: StoreStatus) -> list[str]:
     counts = ", ".join(f"{number} {state}" for state, number in found.counts.items())
     running = (f"  {stage_label(each.item)}: {beat_words(beat_of(each))}" for each in found.running)
-    failed = (f"  failed {each.key[:12]}: {each.error}" for each in found.failed)
+    failed = (f"  {line}" for line in failure_lines(found.failed, PIPE_WIDTH, every=False))
     return [f"{found.experiment}: {counts}", *running, *failed]

@@ -37,11 +37,15 @@ LATEST = 2000
 
 @dataclass(frozen=True)
 class FailedStage:
-    """A stage that ended badly: the sentence, and where its log lies."""
+    """A stage that ended badly, as the first arm that needs it does."""
 
     key: str
+    item: PlanItem
+    """Without its spec."""
     error: str | None
+    """Why, in a sentence."""
     log: str | None
+    """Where it lies; None: the stage left none."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ class StoreStatus:
     running: tuple[RunningStage, ...]
     """In the order in which they began."""
     failed: tuple[FailedStage, ...]
+    """In the order of the plan."""
 
 
 def experiment_row(session: Session, name: str) -> ExperimentRow:
@@ -102,11 +107,14 @@ def status(session: Session, experiment: str | None) -> StoreStatus:
     begun = [stage for stage in running if shown_state(stage) == "running"]
     found["running"] -= len(running) - len(begun)
     found["pending"] += len(running) - len(begun)
-    failed = select(StageRow.key, StageRow.error, StageRow.log).where(
+    ended_badly = select(StageRow.key, StageRow.error, StageRow.log).where(
         asked, StageRow.state == "failed"
     )
+    failed = session.execute(ended_badly).all()
     names: Iterable[State] = get_args(State)
-    first = _first_items(session, [stage.key for stage in begun], experiment)
+    first = _first_items(
+        session, [*(stage.key for stage in begun), *(row.key for row in failed)], experiment
+    )
     return StoreStatus(
         experiment,
         {name: found[name] for name in names},
@@ -115,7 +123,12 @@ def status(session: Session, experiment: str | None) -> StoreStatus:
             for stage in begun  # a plan may be recorded anew in between
             if stage.key in first and stage.started_at is not None
         ),
-        tuple(FailedStage(*row) for row in session.execute(failed.order_by(StageRow.key))),
+        tuple(
+            sorted(
+                (FailedStage(k, first[k], error, log) for k, error, log in failed if k in first),
+                key=lambda stage: stage.item.index,
+            )
+        ),
     )
 
 

@@ -107,3 +107,13 @@ def test_another_engine_s_durations_tell_nothing(planned: Store, tmp_path: Path)
         connection.execute("UPDATE stage SET spec = json_set(spec, '$.engine_version', 0)")
     connection.close()
     assert planned.durations() == []
+
+
+def test_failed_stages_are_items_in_the_order_of_the_plan(planned: Store, tmp_path: Path) -> None:
+    order = [item.key for item in make_plan().items if item.key is not None]
+    assert order != sorted(order)
+    for key in reversed(order):
+        planned.commit(ended(key, "oom", error="no memory"), tmp_path)
+    failed = planned.status("demo").failed
+    assert [stage.key for stage in failed] == order
+    assert [stage.item.arm for stage in failed] == [item.arm for item in make_plan().items]
