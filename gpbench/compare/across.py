@@ -19,7 +19,7 @@ from gpbench.core.errors import ComparisonError
 from gpbench.stats.effect import d_z
 from gpbench.stats.friedman import friedman
 from gpbench.stats.power import FOR_A_VERDICT
-from gpbench.stats.satterthwaite import RESOLUTION, t_test, unit_term
+from gpbench.stats.satterthwaite import RESOLUTION, envelope, t_test, unit_term
 from gpbench.stats.sign_flip import floor, sign_flip_p
 from gpbench.stats.signed_rank import hodges_lehmann, signed_rank
 
@@ -61,22 +61,18 @@ def over_datasets(
     shared = [sample for sample in suite.samples if sample.shared]
     try:
         between = t_test(mean(values), [unit_term(values)], alpha)
-        tests = [
-            between,
-            t_test(mean(values), [unit_term(values), *(s.term for s in shared)], alpha),
-        ]
     except ComparisonError as error:
         return replace(found, reason=str(error))
-    if suite.test is not None:
-        tests.append(suite.test)
+    terms = [unit_term(values), *(sample.term for sample in shared)]
+    tests = [between, t_test(mean(values), terms, alpha), *([suite.test] if suite.test else [])]
+    test = envelope(tests, alpha)
     few = any(len(sample.values) < FOR_A_VERDICT for sample in shared)
-    chosen = max(tests, key=lambda test: test.p)
     return replace(
         found,
         reason="; ".join(filter(None, [found.reason, suite.reason if few else ""])),
         decisive=not few,
-        test=chosen,
-        method="paired-t" if chosen is between else "satterthwaite",
+        test=test,
+        method="paired-t" if test == between else "satterthwaite",
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +29,7 @@ from gpbench.stats.bootstrap import (
     paired_bootstrap,
     resample,
 )
-from gpbench.stats.satterthwaite import Term, TTest, t_test, two_sided_p
+from gpbench.stats.satterthwaite import Term, TTest, envelope, t_test
 from gpbench.stats.swap import swap_p
 
 FEWEST_DRAWS = 1_000
@@ -249,19 +249,11 @@ def _scope(
 def _tested(difference: float, runs: Evidence, cluster: Term, alpha: float) -> TTest:
     """Return the test of a difference with the chance of runs, where known, and of scenes.
 
-    A further term always adds to the standard error, but with many scenes to Satterthwaite's
-    degrees of freedom as well, which can lower p: three runs that alone miss 0.05 would seem to
-    reach it on new images. With at most the degrees of the runs the interval contains that of the
-    runs.
-
     Raises:
         ComparisonError: If nothing varies.
     """
     test = t_test(difference, [*(sample.term for sample in runs.samples), cluster], alpha)
-    if runs.test is None or runs.test.df >= test.df:
-        return test
-    capped = replace(test, df=runs.test.df, p=two_sided_p(difference / test.se, runs.test.df))
-    return replace(capped, ci=capped.interval(alpha))
+    return envelope([test, *([runs.test] if runs.test else [])], alpha)
 
 
 def _warnings(asked: Asked, found: ClusterBootstrap, test_set: _TestSet) -> Iterable[str]:

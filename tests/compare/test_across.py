@@ -164,7 +164,7 @@ def suite_of(pretrainings: list[float], stem: int | None) -> Study:
 
 
 def test_an_error_that_all_gains_share_widens_a_claim_about_new_datasets() -> None:
-    errors = [-2.0, 0.0, 2.0]
+    errors = [-1.0, 0.0, 1.0]
     apart, shared = (compare(suite_of(errors, stem), Request()).contrasts[0] for stem in (None, 3))
     (alone,), (common,) = apart.scopes, shared.scopes
     assert alone.finding.p == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).pvalue)
@@ -172,9 +172,10 @@ def test_an_error_that_all_gains_share_widens_a_claim_about_new_datasets() -> No
     own = alone.finding.ci or (0, 0)
     assert high - low > own[1] - own[0]
     assert (common.finding.p or 0) > (alone.finding.p or 0)
-    # the gains' variance 1 / 3 and that of two arms' pre-trainings, 4 / 3 each
-    se = (1 / 3 + 2 * 4 / 3) ** 0.5
-    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, common.finding.df) * se)
+    # the gains' variance 1 / 3 and that of two arms' pre-trainings, 1 / 3 each
+    se = (1 / 3 + 2 * 1 / 3) ** 0.5
+    assert common.finding.df == 2  # of three datasets
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 2) * se)
 
 
 def test_two_shared_pretrainings_are_too_few_for_a_verdict_about_new_datasets() -> None:
@@ -198,7 +199,12 @@ def test_a_claim_about_new_datasets_is_never_firmer_than_one_about_these() -> No
         for r in study.runs
     )
     (contrast,) = compare(replace(study, runs=runs), Request()).contrasts
-    assert contrast.scopes[0].finding.p == contrast.finding.p
+    claim, suite = contrast.scopes[0].finding, contrast.finding
+    assert claim.df == 2 < (suite.df or 0)
+    assert (claim.p or 0) > (suite.p or 1)
+    assert claim.ci
+    assert suite.ci
+    assert claim.ci[0] < suite.ci[0] < suite.ci[1] < claim.ci[1]
 
 
 @pytest.mark.parametrize("fraction", [0.1, 1.0])
