@@ -94,6 +94,8 @@ def require_ray() -> None:
         MissingExtraError: If it is not.
     """
     os.environ["RAY_TRAIN_V2_ENABLED"] = "1"  # read when Ray Train is imported, which Tune does
+    # as Ray is imported: that handler would take SIGTERM from the command line's, and talk
+    os.environ["RAY_DISABLE_FAILURE_SIGNAL_HANDLER"] = "1"
     try:
         import ray.tune  # noqa: F401, PLC0415
     except ImportError:
@@ -147,7 +149,7 @@ def _started(options: ClusterOptions, needs: Needs) -> Iterator[Path]:
                 )
             yield folder
         finally:
-            ray.shutdown()
+            _shut_down_at_once()
 
 
 @contextmanager
@@ -190,12 +192,33 @@ def _connect(address: str, *, verbose: bool) -> None:
 
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Keep the command line's handler of SIGTERM: Ray puts two of its own in its place."""
-    before = signal.getsignal(signal.SIGTERM)
+    """Let SIGTERM reach the command line's handler, and nothing else.
+
+    Batch systems send it to every process of a job: those that are started here inherit that it
+    is blocked. Ray would put a handler of its own in the place of the command line's.
+    """
+    from ray._private import utils  # noqa: PLC0415
+
+    before = utils.set_sigterm_handler
+    utils.set_sigterm_handler = lambda _: None
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        utils.set_sigterm_handler = before
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _shut_down_at_once() -> None:
+    """Shut Ray down without the second per process in which it waits for what SIGTERM does."""
+    import ray  # noqa: PLC0415
+    from ray._private.worker import _global_node  # noqa: PLC0415
+
+    if _global_node is not None:
+        for processes in _global_node.all_processes.values():
+            for each in processes:
+                each.process.terminate = each.process.kill
+    ray.shutdown()
 
 
 @contextmanager

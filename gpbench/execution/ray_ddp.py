@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 import time
 from collections.abc import Mapping
@@ -231,6 +232,8 @@ def _reason(error: Exception | None, world: int) -> str:
 
 def _work(config: dict[str, Any]) -> None:
     """Run the stage, or share its batches, as one of the workers."""
+    # Ray's processes inherit that it is blocked; what a stage starts must be ended by it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     check_here(config["versions"])
     request, relay = StageRequest.from_json(config["request"]), config["relay"]
     if Group.current().leads:

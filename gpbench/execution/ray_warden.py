@@ -75,5 +75,6 @@ def _holders(folder: Path) -> set[int]:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # meant for the run
     sys.stdin.read()  # until the run closes it, or is gone
     clear_away(Path(sys.argv[1]), {os.getpid(), int(sys.argv[2])})

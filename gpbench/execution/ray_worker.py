@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import queue
+import signal
 import sys
 import threading
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from gpbench.core.stage import CONCLUSIVE, Outcome, StageRequest
 from gpbench.engine.monitor import Beat, Monitor
 from gpbench.execution.executor import Ended, Runner
 from gpbench.execution.ray_cluster import OtherVersionsError, check_here
+from gpbench.execution.signals import ignore_here
 
 REQUEST, KIND, DONE, BEAT, ENDED = "request", "kind", "done", "beat", "ended"
 """Fields of a trial's configuration and of what is reported of it."""
@@ -85,6 +87,7 @@ class StageWorker(tune.Trainable):  # type: ignore[misc]  # ray is untyped
     """Runs stages in a thread of its own, so that it can be talked to meanwhile."""
 
     def setup(self, config: dict[str, Any], terms: Terms) -> None:
+        ignore_here(signal.SIGTERM)
         self._terms = terms
         self._attempts: queue.SimpleQueue[_Attempt] = queue.SimpleQueue()
         threading.Thread(target=self._serve, daemon=True).start()

@@ -6,6 +6,7 @@ Imported by Ray's workers too; light, so that they start quickly.
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import time
@@ -13,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gpbench.core.dataset import Band, DatasetInfo, Protocol
 from gpbench.core.errors import StageInterruptedError
@@ -228,6 +230,19 @@ def hangs(_home: Path, attempt: int, monitor: Monitor, times: str) -> Status | N
     return None
 
 
+def ends_others(_home: Path, _attempt: int, _monitor: Monitor, method: str) -> Status | None:
+    """Ignore SIGTERM, which ends a process of its own all the same."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    start: Any = multiprocessing.get_context(method)  # the stubs know no `Process` of any method
+    other = start.Process(target=time.sleep, args=(600,))
+    other.start()
+    other.terminate()
+    other.join(60)
+    ended = other.exitcode == -signal.SIGTERM
+    other.kill()
+    return None if ended else "invalid"
+
+
 def workers(_home: Path, _attempt: int, _monitor: Monitor, number: str, seconds: str) -> None:
     """Hold processors by tasks of its own, as a distributed pre-training does."""
     import ray
@@ -248,5 +263,6 @@ ACTIONS: dict[str, Callable[..., Status | None]] = {
     "crashes": crashes,
     "deaf": deaf,
     "hangs": hangs,
+    "ends-others": ends_others,
     "workers": workers,
 }

@@ -34,6 +34,7 @@ SMALL = ("-b", "test_convnext3", "--recipe", "demo", "-y")
 """What every run here shares: a backbone of seconds."""
 
 Role = Literal["driver", "worker", "raylet", "gcs_server", "agent", "warden", "other"]
+Whom = Literal["group", "all"]
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,15 @@ class Run:
     def interrupt(self) -> None:
         """Press Ctrl-C: the terminal tells the whole process group."""
         os.killpg(self.pid, signal.SIGINT)
+
+    def terminate(self, whom: Whom) -> None:
+        """Send SIGTERM to the process group, as `timeout` does, or to all, as batch systems do."""
+        if whom == "group":
+            os.killpg(self.pid, signal.SIGTERM)
+            return
+        for each in self.processes():
+            with suppress(ProcessLookupError):
+                os.kill(each.pid, signal.SIGTERM)
 
     def ended(self, timeout_s: float = LONG_S) -> Said:
         """Return how the run ended; a run that does not end is an error."""

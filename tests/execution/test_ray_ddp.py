@@ -364,3 +364,19 @@ def test_failure_of_another_worker_is_the_firsts_to_tell_for_a_while(
     with pytest.raises(ArithmeticError):
         ray_ddp._followed(request(tmp_path), Silent())
     assert waited == [ray_ddp.LEADER_S]
+
+
+def test_what_a_worker_starts_can_be_ended(tmp_path: Path) -> None:
+    from gpbench.execution import ray_ddp
+    from gpbench.execution.ray_cluster import OtherVersionsError
+
+    asked = request(tmp_path, pretrain_workers=2)
+    told = ray_ddp._trainer(asked, None, str(tmp_path), {"CPU": 1}, use_gpu=False).train_loop_config
+    told["versions"]["torch"] = "0.1"  # it begins, and no more
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        with pytest.raises(OtherVersionsError):
+            ray_ddp._work(told)
+        assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)

@@ -16,7 +16,7 @@ import pytest
 
 from tests.cli.conftest import Said
 from tests.cli.test_run import counts_of
-from tests.execution.runs import SMALL, Process, Run, opened, ran_well, states_of, wait_until
+from tests.execution.runs import SMALL, Process, Run, Whom, opened, ran_well, states_of, wait_until
 from tests.plugins import install
 
 pytestmark = pytest.mark.slow
@@ -320,6 +320,37 @@ def test_second_ctrl_c_ends_at_once_and_loses_nothing_written(
         assert "running" not in states_of(run.workdir)
         patience.let_go()
         check_continues(said, run, patience, undisturbed[0])
+
+
+@pytest.mark.parametrize("whom", ["group", "all"])
+def test_sigterm_to_more_than_the_driver_is_the_drivers_to_answer(
+    whom: Whom, undisturbed: tuple[Path, Said], patience: Patience, tmp_path: Path
+) -> None:
+    with Run(tmp_path / "work", (*GRID, "-s", "patient", *RAY), patience.environment) as run:
+        patience.wait_for(2)
+        run.terminate(whom)
+        wait_until(lambda: "stopping" in run.err, "the answer to SIGTERM")
+        patience.let_go()
+        said = run.ended(50)  # Ray waits a minute for what it lost
+        assert [line.split()[0] for line in said.err.splitlines()] == [
+            "starting",
+            "stopping:",
+            "0",
+            "Continue",
+        ]
+        assert patience.from_start == 0
+        check_continues(said, run, patience, undisturbed[0])
+
+
+def test_sigterm_while_ray_starts_is_answered_too(tmp_path: Path) -> None:
+    with Run(tmp_path, (*GRID, "-s", "imagenet", *RAY)) as run:
+        wait_until(lambda: "starting Ray" in run.err, "the start of Ray")
+        run.terminate("group")
+        said = run.ended(50)
+        assert said.code == 130, said.err
+        assert not run.left()
+    assert "SIGTERM" not in said.err
+    assert "Continue with: gpbench run" in said.err
 
 
 @pytest.fixture

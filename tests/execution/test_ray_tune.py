@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from ray._common.usage import usage_lib
 
+from gpbench.core.stage import Outcome
 from gpbench.execution.executor import Died, Ended, Event, Progressed, Started
 from gpbench.execution.ray_cluster import ClusterOptions, Needs
 from gpbench.execution.ray_tune import RayTune
@@ -269,6 +270,17 @@ def test_what_the_driver_raises_ends_the_run(tmp_path: Path) -> None:
         executor(jobs=1) as ray_tune,
     ):
         ray_tune.run(work)
+
+
+def test_a_stage_ignores_sigterm_and_what_it_starts_does_not(tmp_path: Path) -> None:
+    work = FakeWork([Stage("a", "ends-others fork"), Stage("b", "ends-others spawn")], tmp_path)
+    with executor(jobs=1) as ray_tune:
+        ray_tune.run(work)
+    assert work.said(Died) == []
+    statuses = [
+        Outcome.from_json((tmp_path / name / "outcome.json").read_text()).status for name in "ab"
+    ]
+    assert statuses == ["ok", "ok"]
 
 
 DRIVER = """
