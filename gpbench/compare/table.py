@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from gpbench.compare.study import Run, Study, StudyDataset
-from gpbench.compare.table_rows import TableRow, read_rows, refuse
-from gpbench.core.errors import UnknownNameError
+from gpbench.compare.table_problems import Problem, refuse
+from gpbench.compare.table_rows import TableRow, read_rows
+from gpbench.core.errors import ConfigError, UnknownNameError
 
 UNNAMED_METRIC = "score"
 
@@ -26,28 +27,26 @@ def table_study(path: Path, metric: str | None = None, protocol: str | None = No
 
     Args:
         path: The file.
-        metric: What `value` is; must agree with the column `metric` where there is one.
+        metric: Only the rows of this metric; what `value` is where no row says so.
         protocol: Only the rows of this protocol; all where None.
 
     Raises:
         DataError: If the file cannot be read.
         ConfigError: If cells are wrong or contradict each other, each named with its line; if
-            metrics are mixed, or protocols of one dataset.
+            metrics are mixed and none is chosen, or protocols of one dataset.
     """
-    rows = read_rows(path)
+    rows: Rows = read_rows(path)
     if protocol is not None:
-        known = {row.protocol for row in rows.values()}
-        if protocol not in known:
-            raise UnknownNameError("protocol", protocol, known - {""})
-        rows = {number: row for number, row in rows.items() if row.protocol == protocol}
-    refuse(path, [*_metrics(rows), *_contradictions(rows), *_fractions(rows)])
-    (found,) = {row.metric for row in rows.values()}
-    if metric and found and metric != found:
-        raise UnknownNameError("metric", metric, [found])
+        rows = _chosen(rows, "protocol", protocol, lambda row: row.protocol)
+    refuse(path, _unnamed_metrics(rows))
+    if metric is not None and any(row.metric for row in rows.values()):
+        rows = _chosen(rows, "metric", metric, lambda row: row.metric)
+    found = _metric(path, rows)
+    refuse(path, [*_contradictions(rows), *_repeated(rows), *_fractions(rows)])
     protocols = {row.dataset: row.protocol or None for row in rows.values()}
     return Study(
         name=path.name,
-        metric=metric or found or UNNAMED_METRIC,
+        metric=found or metric or UNNAMED_METRIC,
         arms=tuple(sorted({row.strategy for row in rows.values()})),
         datasets=tuple(StudyDataset(name, protocols[name]) for name in sorted(protocols)),
         runs=tuple(map(_run, rows.values())),
@@ -56,12 +55,15 @@ def table_study(path: Path, metric: str | None = None, protocol: str | None = No
 
 
 def _unnumbered(rows: Rows) -> Iterator[str]:
-    """Yield which arms' rows are taken as pre-trainings because nothing says otherwise."""
-    arms = sorted({row.strategy for row in rows.values() if row.pretrain_seed is None})
-    if arms:
+    """Yield what is assumed where no row has a pretrain_seed.
+
+    Where some have one, the others are of arms without a pre-training, as `scratch`.
+    """
+    if all(row.pretrain_seed is None for row in rows.values()):
         yield (
-            f"no pretrain_seed for {', '.join(arms)}: each row is taken as a pre-training of its "
-            "own. Several fine-tunings of one pre-training would say too much of a strategy so"
+            "the table has no pretrain_seed: each row is taken as a pre-training of its own. Where "
+            "rows are fine-tunings of one pre-training, add the column, else p is too small for a "
+            "claim about strategies"
         )
 
 
@@ -82,44 +84,79 @@ def _run(row: TableRow) -> Run:
     )
 
 
-def _metrics(rows: Rows) -> Iterator[str]:
-    """Yield which metrics are mixed, and on which datasets."""
+def _chosen(rows: Rows, kind: str, name: str, fact: Callable[[TableRow], str]) -> Rows:
+    """Return the rows of one metric or protocol.
+
+    Raises:
+        UnknownNameError: If no row is of it.
+    """
+    known = {fact(row) for row in rows.values()}
+    if name not in known:
+        raise UnknownNameError(kind, name, known - {""})
+    return {number: row for number, row in rows.items() if fact(row) == name}
+
+
+def _unnamed_metrics(rows: Rows) -> Iterator[Problem]:
+    """Yield the rows without a metric where others have one."""
+    if any(row.metric for row in rows.values()):
+        for number, row in rows.items():
+            if not row.metric:
+                yield Problem(number, "metric is empty", rule="name it in all rows, or in none")
+
+
+def _metric(path: Path, rows: Rows) -> str:
+    """Return the metric of all rows; empty where none is named.
+
+    Raises:
+        ConfigError: If there are several.
+    """
     found: defaultdict[str, set[str]] = defaultdict(set)
     for row in rows.values():
-        found[row.metric or "no metric"].add(row.dataset)
+        found[row.metric].add(row.dataset)
     if len(found) > 1:
-        told = ", ".join(f"{name} on {', '.join(sorted(on))}" for name, on in sorted(found.items()))
-        yield f"{told}: a comparison needs one metric; give a table for each"
+        told = "; ".join(f"{name} on {', '.join(sorted(on))}" for name, on in sorted(found.items()))
+        flags = " or ".join(f"--metric {name}" for name in sorted(found))
+        raise ConfigError(f"{path}: metrics are mixed ({told}): choose one by {flags}")
+    return next(iter(found))
 
 
-def _contradictions(rows: Rows) -> Iterator[str]:
-    """Yield a sentence for every row that contradicts an earlier one."""
+def _contradictions(rows: Rows) -> Iterator[Problem]:
+    """Yield every row that contradicts an earlier one."""
     yield from _unlike(
-        rows, lambda row: row.dataset, lambda row: row.protocol, "protocols of a dataset are mixed"
+        rows,
+        lambda row: row.dataset,
+        lambda row: f"protocol '{row.protocol}'",
+        "protocols of a dataset are mixed; --protocol chooses one",
     )
     yield from _unlike(
         rows,
         lambda row: (row.strategy, row.dataset),
-        lambda row: row.pretrain_seed is not None,
+        lambda row: f"{'no' if row.pretrain_seed is None else 'a'} pretrain_seed",
         "either all rows of a strategy on a dataset have a pretrain_seed, or none",
     )
     yield from _unlike(
         {number: row for number, row in rows.items() if row.pretrain_key},
         lambda row: (row.strategy, row.pretrain_key),
-        lambda row: (row.backbone, row.pretrain_seed),
+        lambda row: f"backbone {row.backbone} and pretrain_seed {row.pretrain_seed}",
         "one pretrain_key is one backbone and one pretrain_seed",
     )
     yield from _unlike(
         rows,
         lambda row: (*_cell(row), row.pretrain_seed),
-        lambda row: row.pretrain_key,
+        lambda row: f"pretrain_key {row.pretrain_key}" if row.pretrain_key else "no pretrain_key",
         "a pretrain_seed is one pretrain_key on each dataset",
     )
+
+
+def _repeated(rows: Rows) -> Iterator[Problem]:
+    """Yield rows whose names and seeds are those of an earlier one."""
+    mend = "leave one out, or number fine-tunings in seed and pre-trainings in pretrain_seed"
     seen: dict[Any, int] = {}
     for number, row in rows.items():
         first = seen.setdefault((*_cell(row), row.pretrain_seed, row.seed), number)
         if first != number:
-            yield f"line {number}: the same strategy, backbone, dataset and seeds as line {first}"
+            same = "the same strategy, backbone, dataset, label_fraction and seeds as line"
+            yield Problem(number, same, str(first), mend)
 
 
 def _cell(row: TableRow) -> tuple[str, str, str, float]:
@@ -127,20 +164,21 @@ def _cell(row: TableRow) -> tuple[str, str, str, float]:
 
 
 def _unlike(
-    rows: Rows, place: Callable[[TableRow], Any], fact: Callable[[TableRow], Any], rule: str
-) -> Iterator[str]:
+    rows: Rows, place: Callable[[TableRow], Any], fact: Callable[[TableRow], str], rule: str
+) -> Iterator[Problem]:
     """Yield every row whose fact differs from that of the first row in the same place."""
-    first: dict[Any, tuple[int, Any]] = {}
+    first: dict[Any, tuple[int, str]] = {}
     for number, row in rows.items():
         earlier, expected = first.setdefault(place(row), (number, fact(row)))
         if fact(row) != expected:
-            yield (f"line {number}: {fact(row)!r} here and {expected!r} on line {earlier}: {rule}")
+            yield Problem(number, "", f"{fact(row)} here, {expected} on line {earlier}", rule)
 
 
-def _fractions(rows: Rows) -> Iterator[str]:
+def _fractions(rows: Rows) -> Iterator[Problem]:
     """Yield values in (0, 1]: fractions, for no usable network scores so few percent points."""
     mixed = any(row.value is not None and row.value > 1 for row in rows.values())
     said = "metric mixes percent and fraction" if mixed else "a fraction"
     for number, row in rows.items():
         if row.value is not None and 0 < row.value <= 1:
-            yield f"line {number}: value = {row.value:g} ({said}): give percent points"
+            mend = f"{said}: give percent points, 61.7 in place of 0.617"
+            yield Problem(number, "value =", f"{row.value:g}", mend)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from gpbench.core.errors import ConfigError, DataError, UnknownNameError
+from gpbench.compare.table_cells import NO_SCORE, wrong_cells
+from gpbench.compare.table_header import check_header
+from gpbench.compare.table_problems import Problem, refuse
+from gpbench.core.errors import DataError
 from gpbench.core.stage import Status
-
-MOST_PROBLEMS = 20
-"""Shown of one file."""
 
 Name = Annotated[str, Field(min_length=1)]
 Seed = Annotated[int, Field(ge=0)]
@@ -39,7 +38,7 @@ class TableRow(BaseModel):
     @model_validator(mode="after")
     def _whole(self) -> TableRow:
         if self.status == "ok" and self.value is None:
-            raise ValueError(f"value is empty; a run without one has a status of {_UNFINISHED}")
+            raise ValueError(f"value is empty: {NO_SCORE}")
         if self.pretrain_key is not None and self.pretrain_seed is None:
             raise ValueError("pretrain_key needs a pretrain_seed: number the pre-trainings")
         return self
@@ -47,7 +46,6 @@ class TableRow(BaseModel):
 
 REQUIRED = ("strategy", "backbone", "dataset", "seed", "value")
 COLUMNS = tuple(TableRow.model_fields)
-_UNFINISHED = ", ".join(status for status in get_args(Status) if status != "ok")
 
 
 def read_rows(path: Path) -> dict[int, TableRow]:
@@ -66,59 +64,30 @@ def read_rows(path: Path) -> dict[int, TableRow]:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} is no UTF-8 table with commas: {error}") from error
-    _check_header(path, header)
+    if not header:
+        raise DataError(f"{path} has no header in its first line: at least {','.join(REQUIRED)}")
+    check_header(path, header, REQUIRED, COLUMNS)
     if not lines:
         raise DataError(f"{path} has a header and no rows")
     rows: dict[int, TableRow] = {}
-    problems: list[str] = []
+    problems: list[Problem] = []
     for number, cells in lines:
+        if len(cells) != len(header):
+            problems.append(_ragged(number, len(cells), len(header)))
+            continue
+        stripped = zip(header, map(str.strip, cells), strict=True)
         try:
-            rows[number] = _row(header, cells)
-        except ValueError as error:  # pydantic's ValidationError is one
-            problems.extend(f"line {number}: {told}" for told in _told(error))
+            rows[number] = TableRow.model_validate({name: cell for name, cell in stripped if cell})
+        except ValidationError as error:
+            problems.extend(wrong_cells(number, error))
     refuse(path, problems)
     return rows
 
 
-def refuse(path: Path, problems: Sequence[str]) -> None:
-    """Raise a ConfigError that shows all problems of a file, if there are any."""
-    more = len(problems) - MOST_PROBLEMS
-    shown = [*problems[:MOST_PROBLEMS], *([f"and {more} more"] if more > 0 else [])]
-    if shown:
-        raise ConfigError.collected(str(path), shown)
-
-
-def _check_header(path: Path, header: Sequence[str]) -> None:
-    missing = [name for name in REQUIRED if name not in header]
-    if missing:
-        optional = [name for name in COLUMNS if name not in REQUIRED]
-        raise ConfigError(
-            f"{path}: the header lacks {', '.join(missing)}; columns, separated by commas, are "
-            f"{', '.join(REQUIRED)} and, optional, {', '.join(optional)}"
-        )
-    for name in header:
-        if name not in COLUMNS:
-            raise UnknownNameError(f"column in {path}", name, COLUMNS)
-        if header.count(name) > 1:
-            raise ConfigError(f"{path}: the column {name} stands twice in the header")
-
-
-def _row(header: Sequence[str], cells: Sequence[str]) -> TableRow:
-    if len(cells) != len(header):
-        raise ValueError(f"{len(cells)} cells, the header has {len(header)}")
-    stripped = zip(header, map(str.strip, cells), strict=True)
-    return TableRow.model_validate({name: cell for name, cell in stripped if cell})
-
-
-def _told(error: ValueError) -> list[str]:
-    """Return what is wrong with a row, in the table's words."""
-    if not isinstance(error, ValidationError):
-        return [str(error)]
-    return [
-        f"{'.'.join(map(str, e['loc']))} = {e['input']!r}: {e['msg']}"
-        if e["loc"] and e["type"] != "missing"
-        else f"{e['loc'][0]} is empty"
-        if e["loc"]
-        else str(e["ctx"]["error"])
-        for e in error.errors()
-    ]
+def _ragged(number: int, cells: int, columns: int) -> Problem:
+    mend = (
+        "a cell with a comma, as in 61,65, needs a point or quotes"
+        if cells > columns
+        else "an empty cell keeps its comma"
+    )
+    return Problem(number, f"{cells} cells where the header has {columns}", rule=mend)

@@ -69,7 +69,7 @@ def test_all_bad_cells_are_named_with_their_lines(table: Path) -> None:
     )
     assert message.startswith(f"{table}: 5 problems")
     for start in (
-        "line 2: value = 'x'",
+        "line 2: value = 'x': no number; a run without a score has an empty value",
         "line 3: strategy is empty",
         "line 3: seed = '-1'",
         "line 3: pretrain_seed = '0.5'",
@@ -81,60 +81,120 @@ def test_all_bad_cells_are_named_with_their_lines(table: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "rows", "told"),
     [
-        (HEADER, ["a,net,town,0"], "line 2: 4 cells, the header has 5"),
-        (HEADER, ["a,net,town,0,"], "line 2: value is empty; a run without one has a status of"),
-        (HEADER, ["a,net,town,0,nan"], "line 2: value = 'nan'"),
-        (f"{HEADER},status", ["a,net,town,0,,lost"], "line 2: status = 'lost'"),
-        (f"{HEADER},label_fraction", ["a,net,town,0,50,10"], "line 2: label_fraction = '10'"),
+        (
+            HEADER,
+            ["a,net,town,0"],
+            "line 2: 4 cells where the header has 5: an empty cell keeps its",
+        ),
+        (HEADER, ["a,net,town,0,61,65"], "line 2: 6 cells where the header has 5: a cell with a"),
+        (
+            HEADER,
+            ["a,net,town,0,"],
+            (
+                "line 2: value is empty: a run without a score has an empty value and, in the "
+                "column status, one of diverged"
+            ),
+        ),
+        (HEADER, ["a,net,town,0,nan"], "line 2: value = 'nan': no number; a run without a score"),
+        (HEADER, ["a,net,town,0,61.7%"], "'61.7%': write the number without a percent sign"),
+        (HEADER, ['a,net,town,0,"61,65"'], "value = '61,65': a decimal comma: write a point"),
+        (HEADER, ["a,net,town,0,-3"], "line 2: value = '-3': percent points are 0 to 100"),
+        (HEADER, ["a,net,town,0.5,50"], "line 2: seed = '0.5': a whole number from 0 on"),
+        (HEADER, ["a,net,town,,50"], "line 2: seed is empty: a whole number from 0 on"),
+        (f"{HEADER},status", ["a,net,town,0,,lost"], "line 2: status = 'lost': ok for a run with"),
+        (
+            f"{HEADER},label_fraction",
+            ["a,net,town,0,50,10"],
+            (
+                "line 2: label_fraction = '10': a fraction of the labels, more than 0 and at most "
+                "1: 0.1 is 10 %"
+            ),
+        ),
         (f"{HEADER},pretrain_key", ["a,net,town,0,50,k"], "pretrain_key needs a pretrain_seed"),
         (
             HEADER,
             ["a,net,town,0,50", "a,net,town,0,51"],
-            "line 3: the same strategy, backbone, dataset and seeds as line 2",
+            (
+                "line 3: the same strategy, backbone, dataset, label_fraction and seeds as line 2: "
+                "leave one out, or number fine-tunings in seed and pre-trainings in pretrain_seed"
+            ),
         ),
         (
             f"{HEADER},metric",
             ["a,net,town,0,50,mIoU", "a,net,town,1,50,mF1"],
-            "mF1 on town, mIoU on town: a comparison needs one metric",
+            "metrics are mixed (mF1 on town; mIoU on town): choose one by --metric mF1 or --metric",
+        ),
+        (
+            f"{HEADER},metric",
+            ["a,net,town,0,50,mIoU", "a,net,town,1,50,"],
+            "line 3: metric is empty: name it in all rows, or in none",
         ),
         (
             f"{HEADER},protocol",
             ["a,net,town,0,50,p", "a,net,field,0,50,q", "a,net,town,1,50,q"],
-            "line 4: 'q' here and 'p' on line 2: protocols of a dataset are mixed",
+            "line 4: protocol 'q' here, protocol 'p' on line 2: protocols of a dataset are mixed",
         ),
         (
             PRETRAINED,
             ["a,net,town,0,50,0", "a,net,town,1,50,"],
-            "either all rows of a strategy on a dataset have a pretrain_seed, or none",
+            (
+                "line 3: no pretrain_seed here, a pretrain_seed on line 2: either all rows of a "
+                "strategy on a dataset have a pretrain_seed, or none"
+            ),
         ),
         (
             f"{PRETRAINED},pretrain_key",
             ["a,net,town,0,50,0,k", "a,net,town,0,50,1,k"],
-            "one pretrain_key is one backbone and one pretrain_seed",
+            (
+                "line 3: backbone net and pretrain_seed 1 here, backbone net and pretrain_seed 0 "
+                "on line 2: one pretrain_key is one backbone and one pretrain_seed"
+            ),
         ),
         (
             f"{PRETRAINED},pretrain_key",
             ["a,net,town,0,50,0,k", "a,net,town,1,50,0,l"],
-            "a pretrain_seed is one pretrain_key on each dataset",
+            "pretrain_key l here, pretrain_key k on line 2: a pretrain_seed is one pretrain_key",
         ),
         (
             HEADER,
             ["a,net,town,0,55", "b,net,town,0,0.6"],
-            "line 3: value = 0.6 (metric mixes percent and fraction)",
+            "line 3: value = 0.6: metric mixes percent and fraction: give percent points, 61.7",
         ),
         (
             HEADER,
             ["a,net,town,0,51", "b,net,town,0,52", "a,net,field,0,0", "b,net,field,0,0.61"],
-            "line 5: value = 0.61 (metric mixes percent and fraction): give percent points",
+            "line 5: value = 0.61: metric mixes percent and fraction",
         ),
         (
             HEADER,
             ["a,net,town,0,0.5", "b,net,town,0,0.6"],
-            "line 2: value = 0.5 (a fraction): give percent",
+            "lines 2-3: value = 0.5 and 1 other: a fraction: give percent",
         ),
-        ("strategy,dataset,seed,value", ["a,town,0,50"], "the header lacks backbone; columns"),
-        ("strategy;backbone;dataset", ["a;net;town"], "separated by commas"),
-        (f"{HEADER},value", ["a,net,town,0,50,50"], "the column value stands twice"),
+        (
+            "strategy,dataset,seed,value",
+            ["a,town,0,50"],
+            "add backbone (one name for all rows will do); columns are strategy, backbone,",
+        ),
+        (HEADER.replace(",", ";"), ["a;net;town;0;50,5"], "is separated by semicolons: save the"),
+        (HEADER.replace(",", "\t"), ["a\tnet\ttown\t0\t50"], "is separated by tabs: save the"),
+        (f"{HEADER},value", ["a,net,town,0,50,50"], "value is there twice; columns are"),
+        (
+            "Strategy,Backbone,Dataset,Seed,mIoU",
+            ["a,net,town,0,50"],
+            (
+                "rename Strategy to strategy, Backbone to backbone, Dataset to dataset, Seed to "
+                "seed, mIoU to value; columns are"
+            ),
+        ),
+        (
+            "method,model,dataset,mIoU,mF1,lr",
+            ["a,net,town,50,60,1"],
+            (
+                "rename method to strategy, model to backbone, mIoU or mF1 to value; leave out lr, "
+                "which no column is called; add seed (number the fine-tunings"
+            ),
+        ),
+        (f",{HEADER}", ["0,a,net,town,0,50"], "leave out the one without a name"),
     ],
 )
 def test_a_bad_table_is_refused_with_what_is_wrong(
@@ -145,18 +205,46 @@ def test_a_bad_table_is_refused_with_what_is_wrong(
 
 def test_an_unknown_column_is_an_error_with_the_nearest_name(table: Path) -> None:
     told = refusal(write(table, f"{HEADER},pretrain_sed", "a,net,town,0,50,0"))
-    assert "Did you mean 'pretrain_seed'?" in told
+    assert "rename pretrain_sed to pretrain_seed; columns are" in told
 
 
-def test_of_many_problems_the_first_are_shown(table: Path) -> None:
-    told = refusal(write(table, HEADER, *["a,net,town,0,x"] * 30))
-    assert told.endswith("  - and 10 more")
-    assert told.count("line ") == 20
+def test_a_column_that_is_there_is_no_new_name(table: Path) -> None:
+    told = refusal(write(table, f"{HEADER},mIoU", "a,net,town,0,50,50"))
+    assert "leave out mIoU, which no column is called" in told
+    assert "rename" not in told
+
+
+def test_equal_problems_are_told_once_with_their_lines(table: Path) -> None:
+    rows = [f"a,net,town,{seed},50" for seed in range(8)]
+    for place in (0, 1, 2, 6):
+        rows[place] = f"a,net,town,{place},n/a"
+    rows[4] = "a,net,,4,50"
+    rows[7] = "a,net,town,7,-"
+    message = refusal(write(table, HEADER, *rows)).splitlines()
+    assert message[0] == f"{table}: 2 problems"
+    assert message[1].startswith("  - lines 2-4, 8-9: value = 'n/a' and 1 other: no number;")
+    assert message[2] == "  - line 6: dataset is empty: give a name"
+
+
+def test_of_many_spans_of_lines_the_first_are_shown(table: Path) -> None:
+    rows = [f"a,net,town,{seed},{'x' if seed % 2 else 50}" for seed in range(30)]
+    told = refusal(write(table, HEADER, *rows))
+    assert ": lines 3, 5, 7, 9, 11, 13, 15, 17, 19, 21 and more, 15 in all: value = 'x': no" in told
+
+
+@pytest.mark.parametrize("cell", ["x", "-3", "120", "nan", "1e400", "61.7%", "", "0,6"])
+def test_no_words_of_the_validator_reach_the_user(table: Path, cell: str) -> None:
+    header = f"{HEADER},label_fraction,pretrain_seed,status"
+    told = refusal(write(table, header, *(f'a,net,town,0,"{cell}","{cell}","{cell}","{cell}"',)))
+    assert "Input should" not in told
+    assert "Value error" not in told
 
 
 def test_a_file_that_is_no_table_is_refused(table: Path) -> None:
     with pytest.raises(DataError, match="No such file"):
         table_study(table)
+    with pytest.raises(DataError, match="no header in its first line: at least strategy,backbo"):
+        table_study(write(table, ""))
     with pytest.raises(DataError, match="a header and no rows"):
         table_study(write(table, HEADER))
     table.write_bytes(b"\xff\xfe\x00")
@@ -179,6 +267,13 @@ def test_the_metric_is_the_columns_and_no_other(table: Path) -> None:
     assert table_study(table).metric == table_study(table, "mF1").metric == "mF1"
     with pytest.raises(UnknownNameError, match="unknown metric 'mIoU'"):
         table_study(table, "mIoU")
+
+
+def test_a_metric_chooses_its_rows(table: Path) -> None:
+    rows = ("a,net,town,0,50,mIoU", "a,net,town,0,60,mF1", "a,net,field,0,70,mF1")
+    study = table_study(write(table, f"{HEADER},metric", *rows), metric="mF1")
+    assert (study.metric, [run.value for run in study.runs]) == ("mF1", [60, 70])
+    assert [dataset.name for dataset in study.datasets] == ["field", "town"]
 
 
 def test_a_metric_can_be_named_for_a_table_without_one(table: Path) -> None:
