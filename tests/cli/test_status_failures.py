@@ -34,11 +34,13 @@ def test_many_stages_of_one_cause_are_counted_unless_all_are_asked_for() -> None
 
 
 def test_narrow_lines_fold_between_words_and_paths_stay_whole() -> None:
-    lines = failure_lines([replace(NO_MEMORY, error="no memory on this machine")], 24, every=False)
+    lines = failure_lines(
+        [replace(NO_MEMORY, error="no memory on /machine/of/the/long/name")], 24, every=False
+    )
     assert lines == [
         "failed, 1 stage: no",
-        "    memory on this",
-        "    machine",
+        "    memory on",
+        "    /machine/of/the/long/name",
         "  finetune scratch",
         "      test_convnext3",
         "      town (fine 0)",
