@@ -80,6 +80,13 @@ def _unfinished(arm: str, runs: Sequence[Run]) -> Iterator[str]:
         reasons = Counter("not run yet" if run.status == UNRUN else run.status for run in missing)
         told = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
         yield f"{len(missing)} of {len(runs)} fine-tunings of {arm} are missing ({told})"
+    collapsed = [run for run in runs if run.one_class]
+    if collapsed:
+        where = ", ".join(dict.fromkeys(run.dataset for run in collapsed))
+        yield (
+            f"{len(collapsed)} of {len(runs)} fine-tunings of {arm} give every pixel the same "
+            f"class ({where}): they learnt nothing there, and count as they are"
+        )
 
 
 def _unlike(study: Study, arm: str, baseline: str) -> Iterator[str]:
@@ -187,10 +194,10 @@ class _Costs:
         stages = [known[key] for key in keys if key in known]
         seconds: defaultdict[str, float] = defaultdict(float)
         for stage in stages:
-            seconds[f"pre-training {_unit(stage.device)}seconds"] += stage.seconds
+            seconds[f"pre-training {_unit(stage.device)}seconds of all runs"] += stage.seconds
         for training in side:
             for device, spent in training.seconds.items():
-                seconds[f"fine-tuning {_unit(device)}seconds"] += spent
+                seconds[f"fine-tuning {_unit(device)}seconds of all runs"] += spent
         return cls(
             _joined(sorted({stage.device for stage in stages})),
             _joined(sorted({stage.cpu for stage in stages})),

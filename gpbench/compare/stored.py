@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -124,31 +125,37 @@ def _dataset(facts: DatasetFacts) -> StudyDataset:
     return StudyDataset(facts.name, named, protocol.metric, info.synthetic)
 
 
-def _scores(
-    results: Sequence[Result], datasets: Mapping[str, DatasetFacts]
-) -> dict[int, tuple[float, float]]:
-    """Return place -> mIoU and mF1 in percent points of the results that have counts."""
+class _Score(NamedTuple):
+    """Percent points, and whether all pixels were given the same class."""
+
+    miou: float
+    mf1: float
+    one_class: bool
+
+
+def _scores(results: Sequence[Result], datasets: Mapping[str, DatasetFacts]) -> dict[int, _Score]:
+    """Return place -> scores of the results that have counts."""
     places: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
     for place, result in enumerate(results):
         if result.total is not None:
             places[result.dataset, len(result.total)].append(place)
-    found: dict[int, tuple[float, float]] = {}
+    found: dict[int, _Score] = {}
     for (name, _), here in places.items():
         protocol, classes = datasets[name].spec.protocol, datasets[name].spec.info.classes
         totals = np.stack([total for p in here if (total := results[p].total) is not None])
         means = mean_scores(totals, classes, protocol.excluded, protocol.absent)
-        percent = zip((100 * means.miou).tolist(), (100 * means.mf1).tolist(), strict=True)
-        found.update(zip(here, percent, strict=True))
+        given = (totals.sum(axis=1) > 0).sum(axis=1)
+        columns = (100 * means.miou, 100 * means.mf1, given == 1)
+        of_runs = zip(*(column.tolist() for column in columns), strict=True)
+        found.update(zip(here, map(_Score._make, of_runs), strict=True))
     return found
 
 
-def _run(
-    result: Result, facts: DatasetFacts, metric: Metric, scores: tuple[float, float] | None
-) -> Run:
-    """Return the run of a result, given its mIoU and mF1."""
+def _run(result: Result, facts: DatasetFacts, metric: Metric, score: _Score | None) -> Run:
+    """Return the run of a result, given its scores."""
     value = headline = None
-    if scores is not None:
-        value, headline = (scores[name == "mF1"] for name in (metric, facts.spec.protocol.metric))
+    if score is not None:
+        value, headline = (score[name == "mF1"] for name in (metric, facts.spec.protocol.metric))
     return Run(
         arm=result.arm,
         backbone=result.backbone,
@@ -163,6 +170,7 @@ def _run(
         environment=result.environment,
         key=result.key,
         ran=span(result.started_at, result.duration_s),
+        one_class=score is not None and score.one_class,
     )
 
 

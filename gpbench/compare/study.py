@@ -43,6 +43,8 @@ class Run:
     """Of the fine-tuning's stage, where the store has it."""
     ran: tuple[float, float] | None = None
     """When it began and ended, seconds since 1970, where known."""
+    one_class: bool = False
+    """Whether it is known to have given all pixels of the test set the same class."""
 
     @property
     def facts(self) -> tuple[str | float | None, ...]:

@@ -203,8 +203,8 @@ def test_a_pretraining_of_several_datasets_costs_once() -> None:
     ours = [trained("imagenet", name, keys=("r",)) for name in ("a", "b")]
     assert told(*new, *ours, pretrainings=stages) == {
         "pre-training device": ("H200", "cpu"),
-        "pre-training CPU-seconds": ("0", "50"),
-        "pre-training GPU-seconds": ("400", "0"),
+        "pre-training CPU-seconds of all runs": ("0", "50"),
+        "pre-training GPU-seconds of all runs": ("400", "0"),
     }
 
 
@@ -214,7 +214,7 @@ def test_seconds_add_up_over_datasets_and_small_differences_are_none() -> None:
         *new,
         trained("imagenet", "a", seconds={"A100": 100}),
         trained("imagenet", "b", seconds={"H200": 9, "cpu": 8}),
-    ) == {"fine-tuning CPU-seconds": ("10", "8")}
+    ) == {"fine-tuning CPU-seconds of all runs": ("10", "8")}
 
 
 def test_no_time_is_no_difference() -> None:

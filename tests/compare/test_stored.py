@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Request
@@ -137,3 +139,26 @@ def test_a_trial_keeps_its_mark(store: Store) -> None:
     store.record(replace(make_plan(), trial=True, partial=("town",)))
     study = stored_study(store, "demo")
     assert (study.trial, study.partial) == (True, ("town",))
+
+
+def test_runs_that_give_every_pixel_the_same_class_are_pointed_out(
+    store: Store, tmp_path: Path
+) -> None:
+    store.record(make_plan(seeds=SEEDS))
+    nothing = np.zeros((1, 3, 3), np.int64)
+    nothing[..., 1] = 10
+    for seed in SEEDS:
+        _score(store, tmp_path, finetune(seed, second(seed)).key, counts(seed))
+        _score(store, tmp_path, finetune(seed, None).key, counts(1) if seed else nothing)
+    study = stored_study(store, "demo")
+    assert [run.one_class for run in study.runs if run.arm == SCRATCH] == [True, False, False]
+    asked = Request(baselines=(SCRATCH,))
+    (told,) = [w for w in compare(study, asked).warnings if "same class" in w]
+    assert told.startswith("1 of 3 fine-tunings of scratch give every pixel the same class (town)")
+
+
+def _score(store: Store, folder: Path, key: str, table: NDArray[np.int64]) -> None:
+    outcome = ended(key, scored=True)
+    outcome = replace(outcome, images=outcome.images[:1])
+    write_counts(folder / key, table, outcome.images)
+    store.commit(outcome, folder / key)

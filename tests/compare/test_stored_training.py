@@ -68,10 +68,10 @@ def test_seconds_count_every_process_that_shared_a_pretraining(
     pretrained(store, tmp_path, device="H200", pretrain_workers="4")
     study = stored_study(store, "demo")
     differ = {entry.field: entry.values for entry in unfairness(study, MADE_UP, SCRATCH)}
-    assert differ["pre-training GPU-seconds"] == ("300", "0")  # 6 stages x 4 x 12.5 s
+    assert differ["pre-training GPU-seconds of all runs"] == ("300", "0")  # 6 stages x 4 x 12.5 s
     assert differ["initial weights"] == ("pre-trained", "random")
     assert differ["pre-training steps"] == ("20", "0")
-    assert "fine-tuning CPU-seconds" not in differ
+    assert "fine-tuning CPU-seconds of all runs" not in differ
 
 
 def test_phases_are_told_while_a_pretraining_is_run_anew(store: Store, tmp_path: Path) -> None:
