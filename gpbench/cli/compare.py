@@ -6,29 +6,25 @@ import enum
 import gc
 import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gpbench.cli.begun import check_begun, experiment_name
+from gpbench.cli.choices import listed, word
+from gpbench.cli.compare_arms import named_arms, named_baselines
 from gpbench.cli.compare_require import unmet
-from gpbench.cli.options import (
-    Db,
-    Debug,
-    ExperimentName,
-    NoColor,
-    Verbose,
-    Workdir,
-    database_url,
-    workdir_path,
-)
+from gpbench.cli.options import Db, Debug, ExperimentName, NoColor, Verbose, Workdir
 from gpbench.cli.output import stdout
-from gpbench.core.errors import ConfigError, DataError
-from gpbench.core.selector import expand, is_pattern, parse_selector, split_list
+from gpbench.cli.session import place_of
+from gpbench.core.errors import ComparisonError, ConfigError
 
 if TYPE_CHECKING:
+    from gpbench.cli.session import Place
     from gpbench.compare.comparison import Comparison
     from gpbench.compare.study import Study
     from gpbench.store import Store
@@ -41,7 +37,6 @@ makes them five times slower."""
 
 NOT_MET = 4
 """Exit code of `--require`."""
-BEST = "best:"
 
 
 class LevelName(enum.StrEnum):
@@ -87,7 +82,11 @@ def compare(
     ] = None,
     metric: Annotated[
         str | None,
-        typer.Option(help="mIoU or mF1, for all datasets. Default: mIoU.", show_default=False),
+        typer.Option(
+            help="mIoU or mF1, for all datasets; of a table, the rows of this metric. "
+            "Default: mIoU.",
+            show_default=False,
+        ),
     ] = None,
     protocol: Annotated[
         str | None,
@@ -98,6 +97,8 @@ def compare(
     level: Annotated[
         LevelName | None,
         typer.Option(
+            parser=word(LevelName),
+            metavar=listed(LevelName),
             help="Whether the claim is about strategies or about these pre-trained models. "
             "Default: strategies, where the design reaches that level.",
             show_default=False,
@@ -116,6 +117,8 @@ def compare(
     correction: Annotated[
         CorrectionName | None,
         typer.Option(
+            parser=word(CorrectionName),
+            metavar=listed(CorrectionName),
             help="How p-values are adjusted for several tests. Default: holm; max-t for best:.",
             show_default=False,
         ),
@@ -144,7 +147,13 @@ def compare(
         ),
     ] = None,
     format_: Annotated[
-        ReportFormat, typer.Option("--format", help="csv: the raw values.")
+        ReportFormat,
+        typer.Option(
+            "--format",
+            parser=word(ReportFormat),
+            metavar=listed(ReportFormat),
+            help="csv: the raw values.",
+        ),
     ] = ReportFormat.table,
     output: Annotated[
         Path | None,
@@ -153,6 +162,8 @@ def compare(
     require: Annotated[
         Requirement | None,
         typer.Option(
+            parser=word(Requirement),
+            metavar=listed(Requirement),
             help="Exit with 4, and say why, unless this is the verdict of every candidate and "
             "not fragile.",
             show_default=False,
@@ -164,7 +175,10 @@ def compare(
     debug: Debug = False,
     no_color: NoColor = False,
 ) -> None:
-    """Test strategies against a baseline on stored results, or on a table of any tool."""
+    """Test strategies against a baseline on stored results, or on a table of any tool.
+
+    -v shows every number; docs/statistics.md says what each means and when to believe it.
+    """
     if plots is not None:
         raise ConfigError(
             "--plots is not there yet: --format json holds all numbers that a plot would show"
@@ -172,7 +186,7 @@ def compare(
     os.environ.setdefault(*ONE_THREAD)  # before numpy is loaded
     from gpbench.compare.compare import compare as compared
     from gpbench.compare.comparison import Request
-    from gpbench.compare.stored import scene_counts
+    from gpbench.compare.stored import scene_counts, stored_study
     from gpbench.compare.table import table_study
 
     if table is not None and experiment is not None:
@@ -183,14 +197,17 @@ def compare(
         if table is not None:
             study = table_study(table, metric, protocol)
         else:
-            store = stack.enter_context(_store(db, workdir))
-            study = _stored(store, experiment, metric, protocol)
-            counts = scene_counts(store, store.experiment(study.name))
+            place = place_of(workdir, db)
+            store = stack.enter_context(_store(place))
+            name = experiment_name(store, place, experiment)
+            study = stored_study(store, name, metric, protocol)
+            counts = scene_counts(store, store.experiment(name))
+        _check_scored(study)
         comparison = compared(
             study,
             Request(
-                candidates=_arms(arms or [], study.arms),
-                baselines=_baselines(baseline, study.arms),
+                candidates=named_arms(arms or [], study.arms),
+                baselines=named_baselines(baseline, study.arms),
                 level=None if level is None else level.value,
                 margin=margin,
                 alpha=alpha,
@@ -222,45 +239,29 @@ def _without_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _store(db: str | None, workdir: Path | None) -> Store:
+def _store(place: Place) -> Store:
     from gpbench.store import Store
 
-    return Store.open(database_url(db, workdir_path(workdir)), read_only=True)
+    check_begun(place)
+    return Store.open(place.db, read_only=True)
 
 
-def _stored(
-    store: Store, experiment: str | None, metric: str | None, protocol: str | None
-) -> Study:
-    """Return the study of a stored experiment: the one named, else the one planned last."""
-    from gpbench.compare.stored import stored_study
+def _check_scored(study: Study) -> None:
+    """Check that there is a score.
 
-    name = experiment or store.latest_experiment()
-    if name is None:
-        raise DataError("the database holds no experiment yet: gpbench run makes one")
-    return stored_study(store, name, metric, protocol)
+    Raises:
+        ComparisonError: If not: nothing is finished, or everything diverged.
+    """
+    from gpbench.compare.study import UNRUN
 
-
-def _baselines(text: str | None, known: Sequence[str]) -> tuple[str, ...]:
-    """Return the arm to compare with, or all that `best:` names."""
-    if text is None:
-        return ()
-    if text.startswith(BEST) and text not in known:
-        return _arms([text.removeprefix(BEST)], known)
-    return (text,)
-
-
-def _arms(texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
-    """Return the arms that texts name: an arm as it is, a list with commas, or globs."""
-    names: list[str] = []
-    for text in texts:
-        for entry in [text] if text in known else split_list(text):
-            if entry in known:
-                names.append(entry)
-            elif is_pattern(entry):
-                names += expand([entry], known, "arm")[0]
-            else:
-                names.append(str(parse_selector(entry)))
-    return tuple(names)
+    if any(run.value is not None for run in study.runs):
+        return
+    counts = Counter(run.status for run in study.runs)
+    unrun = counts.pop(UNRUN, 0)
+    told = [f"{number} {status}" for status, number in sorted(counts.items())]
+    if unrun:
+        told.append(f"{unrun} not run yet: `gpbench status` shows how far it is")
+    raise ComparisonError(f"'{study.name}' has no score to compare: {', '.join(told)}")
 
 
 def _hand_out(

@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from gpbench.cli.choices import listed, word
 from gpbench.core.errors import InvalidValueError
 
 
@@ -35,7 +36,15 @@ Db = Annotated[
         show_default=False,
     ),
 ]
-Format = Annotated[DataFormat, typer.Option("--format", help="How data are printed on stdout.")]
+Format = Annotated[
+    DataFormat,
+    typer.Option(
+        "--format",
+        parser=word(DataFormat),
+        metavar=listed(DataFormat),
+        help="How data are printed on stdout.",
+    ),
+]
 ExperimentName = Annotated[
     str | None,
     typer.Option(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gpbench.cli import options
+from gpbench.cli.begun import check_begun, experiment_name
 from gpbench.cli.output import print_json, print_table, stdout
-from gpbench.cli.session import Place, place_of
-from gpbench.core.errors import ConfigError, StoreError
+from gpbench.cli.session import place_of
+from gpbench.core.errors import ConfigError
 
 if TYPE_CHECKING:
     from gpbench.store import FailedStage, RunningStage, StoreStatus
@@ -39,11 +40,9 @@ def status(
     if watch and format_ is options.DataFormat.json:
         raise ConfigError("--watch shows text: leave it out, or --format json")
     place = place_of(workdir, db)
-    _check_begun(place)
+    check_begun(place)
     with Store.open(place.db, read_only=True) as store:
-        name = experiment or store.latest_experiment()
-        if name is None:
-            raise _nothing_yet(place)
+        name = experiment_name(store, place, experiment)
         if watch:
             from gpbench.cli.status_watch import watch_status
 
@@ -52,28 +51,6 @@ def status(
             print_json(_document(store.status(name)))
         else:
             _print_status(store.status(name), every=verbose > 0)
-
-
-def _check_begun(place: Place) -> None:
-    """Check that there is a database; without one, nothing was run.
-
-    Raises:
-        StoreError: If not.
-    """
-    from gpbench.store.database import locate
-
-    file = locate(place.db).path
-    if file is not None and not file.exists():
-        raise _nothing_yet(place)
-
-
-def _nothing_yet(place: Place) -> StoreError:
-    from gpbench.store.database import locate
-
-    return StoreError(
-        f"nothing was run in {place.workdir} yet (no experiment is in {locate(place.db).shown}): "
-        "`gpbench run` begins one; or name another place with --workdir or --db"
-    )
 
 
 def _document(found: StoreStatus) -> dict[str, Any]:

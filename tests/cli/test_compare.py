@@ -7,6 +7,7 @@ import pytest
 from gpbench.store import Store
 from tests.cli.conftest import Command, Said
 from tests.compare.stores import MADE_UP, SCRATCH, fill
+from tests.store.plans import make_plan
 
 ROWS = [
     f'"{arm}",net,town,0,{level + step},{p}'
@@ -167,18 +168,29 @@ def test_csv_can_be_compared_again(gpbench: Command, table: Path, tmp_path: Path
     ("arguments", "told"),
     [
         (["--plots", "figures"], "--plots is not there yet"),
-        (["--correction", "bonferroni"], "is not one of 'holm', 'max-t', 'bh', 'none'"),
+        (
+            ["--correction", "hlm"],
+            "'hlm' is not one of 'holm', 'max-t', 'bh', 'none'. Did you mean 'holm'?",
+        ),
+        (["--level", "strat"], "Invalid value for '--level': 'strat' is not one of"),
+        (["--require", "beter"], "'beter' is not one of 'better'. Did you mean 'better'?"),
         (
             ["--baseline", "best:o*,new*", "--correction", "bh"],
             "--correction = 'bh' is not allowed",
         ),
-        (["--baseline", "best:x*"], "no arm matches 'x*'"),
-        (["--format", "latex"], "is not one of 'table', 'json', 'csv', 'md'"),
+        (["--baseline", "best:x*"], "no arm matches 'x*'. Known: imagenet, new[a=1,b=2], old."),
+        (["--baseline", "best:"], "name arms after best: (imagenet, new[a=1,b=2], old)"),
+        (["--baseline", ""], "--baseline = '' is not allowed: name an arm (imagenet, new[a=1,b"),
+        (["--baseline", "o*"], "one arm (imagenet, new[a=1,b=2], old), or best:o* for the best"),
+        (["--baseline", "old,imagenet"], "or best:old,imagenet for the best of several"),
+        (["--baseline", "imagnet v2"], "unknown arm 'imagnet v2'. Did you mean 'imagenet'?"),
+        (["--format", "jsn"], "one of 'table', 'json', 'csv', 'md'. Did you mean 'json'?"),
         (["--alpha", "2"], "--alpha = 2.0 is not allowed"),
         (["--margin", "-1"], "--margin = -1.0 is not allowed"),
         (["--experiment", "demo"], "--table and --experiment exclude each other"),
         (["--output", "no/such/folder/report.md"], "cannot be written: No such file"),
         (["odl"], "unknown arm 'odl'. Did you mean 'old'?"),
+        (["new[a=1"], "is no selector: a '[' is not closed"),
         (["x*"], "no arm matches 'x*'"),
     ],
 )
@@ -190,13 +202,52 @@ def test_what_cannot_be_done_is_refused_in_one_message(
     assert told in " ".join(said.err.replace("│", " ").split())  # typer draws a box
 
 
-def test_an_empty_workdir_says_so(gpbench: Command, tmp_path: Path) -> None:
-    said = gpbench("compare", "--workdir", tmp_path)
-    assert said.code == 2
-    assert said.err.count("\n") == 1
+@pytest.mark.parametrize("folder", ["", "missing"])
+def test_a_place_where_nothing_was_run_says_so(
+    gpbench: Command, tmp_path: Path, folder: str
+) -> None:
+    place = tmp_path / folder
+    said = gpbench("compare", "--workdir", place)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert said.err.startswith(f"gpbench: nothing was run in {place} yet (no experiment is in ")
+    assert "`gpbench run` begins one; or name another place with --workdir or --db" in said.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_without_an_experiment_says_so(gpbench: Command, tmp_path: Path) -> None:
     with Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}"):
         pass
-    assert "holds no experiment yet" in gpbench("compare", "--workdir", tmp_path).err
+    assert "nothing was run in" in gpbench("compare", "--workdir", tmp_path).err
+
+
+def test_an_experiment_with_nothing_finished_is_one_sentence(
+    gpbench: Command, tmp_path: Path
+) -> None:
+    with Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}") as store:
+        store.record(make_plan(seeds=(0, 1)))
+    target = tmp_path / "report.json"
+    asked = ("compare", "--workdir", tmp_path, "--format", "json", "--output", target)
+    said = gpbench(*asked, "--baseline", SCRATCH)
+    assert (said.code, said.out) == (2, "")
+    assert said.err == (
+        "gpbench: 'demo' has no score to compare: 4 not run yet: `gpbench status` shows how far it "
+        "is\n"
+    )
+    assert not target.exists()
+
+
+def test_a_table_without_a_score_says_how_its_runs_ended(gpbench: Command, tmp_path: Path) -> None:
+    path = tmp_path / "lost.csv"
+    rows = ["new,net,town,0,,diverged", "imagenet,net,town,0,,oom"]
+    path.write_text("\n".join(["strategy,backbone,dataset,seed,value,status", *rows]))
+    said = gpbench("compare", "--table", path)
+    assert said.code == 2
+    assert said.err == "gpbench: 'lost.csv' has no score to compare: 1 diverged, 1 oom\n"
+
+
+def test_the_help_names_the_page_and_the_details(gpbench: Command) -> None:
+    told = " ".join(gpbench("compare", "--help").out.split())
+    assert "-v shows every number; docs/statistics.md says what each means" in told
 
 
 def test_a_trial_is_shown_with_its_banner_and_not_ranked(gpbench: Command, tmp_path: Path) -> None:

@@ -1,0 +1,57 @@
+"""The arms that the arguments and `--baseline` of `gpbench compare` name. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from gpbench.core.errors import InvalidValueError
+from gpbench.core.selector import expand, is_pattern, parse_selector, split_list
+
+BEST = "best:"
+
+
+def named_arms(texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return the arms that texts name: an arm as it is, a list with commas, or globs.
+
+    Raises:
+        ConfigError: If a glob matches none, or a text is no selector.
+    """
+    names: list[str] = []
+    for text in texts:
+        for entry in [text] if text in known else split_list(text):
+            if entry in known:
+                names.append(entry)
+            elif is_pattern(entry):
+                names += expand([entry], known, "arm")[0]
+            else:
+                names.append(_arm(entry))
+    return tuple(names)
+
+
+def named_baselines(text: str | None, known: Sequence[str]) -> tuple[str, ...]:
+    """Return the arm to compare with, or all that `best:` names; none where None.
+
+    Raises:
+        ConfigError: If the text names no arm, or several without `best:`.
+    """
+    if text is None:
+        return ()
+    if text in known:
+        return (text,)
+    arms = ", ".join(known)
+    if text.startswith(BEST):
+        several = text.removeprefix(BEST).strip()
+        if not several:
+            raise InvalidValueError("--baseline", text, f"name arms after {BEST} ({arms})")
+        return named_arms([several], known)
+    if not text.strip():
+        raise InvalidValueError("--baseline", text, f"name an arm ({arms})")
+    if is_pattern(text) or len(split_list(text)) > 1:
+        best = f"one arm ({arms}), or {BEST}{text} for the best of several"
+        raise InvalidValueError("--baseline", text, best)
+    return (_arm(text),)
+
+
+def _arm(text: str) -> str:
+    """Return an arm with parameters as plans write it; a table may call its arms as it likes."""
+    return str(parse_selector(text)) if "[" in text else text
