@@ -9,7 +9,7 @@ import typer
 from gpbench.cli import experiment_options as flags
 from gpbench.cli import options
 from gpbench.cli.experiment_options import experiment_flags
-from gpbench.cli.output import print_json, print_table, stdout
+from gpbench.cli.output import print_json
 from gpbench.cli.session import Place, place_of, plan_experiment
 
 if TYPE_CHECKING:
@@ -55,11 +55,17 @@ def plan(
     """Show what `run` would do, what it costs and what it can show."""
     asked = experiment_flags(locals())
     place = place_of(workdir, db)
-    show_plan(plan_experiment(config, asked, place, require_data=False), place, format_, sd=sd)
+    planned = plan_experiment(config, asked, place, require_data=False)
+    show_plan(planned, place, format_, sd=sd, detailed=verbose > 0)
 
 
 def show_plan(
-    planned: Plan, place: Place, format_: options.DataFormat, *, sd: float | None
+    planned: Plan,
+    place: Place,
+    format_: options.DataFormat,
+    *,
+    sd: float | None,
+    detailed: bool,
 ) -> None:
     """Print a plan with the states of its stages; reads the database if there is one.
 
@@ -68,12 +74,15 @@ def show_plan(
         place: Where the database is.
         format_: Table or JSON.
         sd: Of scores between pre-trainings, percent points; None: of stored results.
+        detailed: Whether to print what does not fit on a screen too.
     """
     document = _document(planned, place, sd)
     if format_ is options.DataFormat.json:
         print_json(document)
         return
-    _print_summary(document, planned)
+    from gpbench.cli.plan_text import print_plan
+
+    print_plan(document, detailed=detailed)
 
 
 def _document(planned: Plan, place: Place, sd: float | None) -> dict[str, Any]:
@@ -94,61 +103,3 @@ def _document(planned: Plan, place: Place, sd: float | None) -> dict[str, Any]:
             pace=Pace(store.durations()),
             known=Knowledge(sd, {} if sd is not None else stored_pilots(store, planned)),
         )
-
-
-def _print_summary(document: dict[str, Any], planned: Plan) -> None:
-    counts: dict[tuple[str, ...], int] = {}
-    for item in document["items"]:
-        cell = (item["kind"], item["arm"], item["phase"] or "", item["backbone"])
-        where = item["dataset"] or f"{item['in_chans']} channels"
-        counts[(*cell, where, item["state"])] = counts.get((*cell, where, item["state"]), 0) + 1
-    print_table(
-        ("kind", "arm", "phase", "backbone", "where", "state", "stages"),
-        [(*row, str(number)) for row, number in counts.items()],
-        title=f"plan of {planned.experiment.name}",
-    )
-    stages, estimate = document["stages"], document["estimate"]
-    console, size, hours = stdout(), estimate["bytes"], estimate["gpu_hours"]
-    console.print(
-        f"{document['cells']} cells, {stages['total']} stages: {stages['pretrain']} pre-trainings "
-        f"and {stages['finetune']} fine-tunings; {stages['done']} done, {stages['todo']} to do."
-    )
-    console.print(
-        f"Images to train on: {estimate['images']:,}; "
-        f"kept weights: {'unknown' if size is None else f'{size / 1e6:,.1f} MB'}; "
-        f"time: {'not measured yet' if hours is None else f'{hours:,.2g} h one after another'}."
-    )
-    for line in _design_lines(document["design"]):
-        console.print(line, markup=False)
-    for missing in document["missing"]:
-        console.print(f"missing {missing['name']}: {missing['reason']}", markup=False)
-    if document["missing"]:
-        console.print("What needs missing data is unprepared, and not among the images and bytes.")
-    if document["partial"]:
-        console.print(f"A part only: {', '.join(document['partial'])}.", markup=False)
-    for excluded in document["excluded"]:
-        console.print(f"excluded {excluded['name']}: {excluded['reason']}", markup=False)
-    if planned.trial:
-        console.print("TRIAL: a part of the experiment; its results are never ranked.")
-
-
-def _design_lines(design: dict[str, Any]) -> list[str]:
-    few = f"; {design['level_reason']}" if design["level_reason"] else ""
-    known = "--sd" if design["sd"] is not None else "the upper 80 % limit of the stored spread"
-    smallest, shown = design["p_floor"], design["detectable_difference"]
-    level = (
-        f"Level: {design['level']} ({design['pretrainings']} pre-trainings x "
-        f"{design['finetunings']} fine-tunings per arm and dataset){few}."
-    )
-    if shown is None:
-        gain = f"Detectable difference: unknown; {design['detectable_difference_reason']}."
-    else:
-        over = len(design["detectable_by_dataset"])
-        where = f"on average over {over} datasets, " if over > 1 else ""
-        corrected = f" / {design['contrasts']} contrasts" if design["contrasts"] > 1 else ""
-        gain = (
-            f"Detectable difference: {shown:.2f} pp with 80 % power, {where}alpha "
-            f"{design['alpha']:g}{corrected}, by {known}."
-        )
-    exact = design["p_floor_reason"] or f"p of {smallest:.2g} at least"
-    return [level, gain, f"Exact tests over datasets: {exact}."]

@@ -155,7 +155,7 @@ def run(
     place = place_of(workdir, db)
     plan = plan_experiment(config, asked, place, require_data=not dry_run)
     if dry_run:
-        show_plan(plan, place, format_, sd=sd)
+        show_plan(plan, place, format_, sd=sd, detailed=verbose > 0)
         return
     accept_exclusions(plan, yes=yes, console=stderr())
     running = Running(

@@ -58,16 +58,37 @@ def _state(item: PlanItem, states: Mapping[str, State]) -> str:
 
 
 def _estimate(plan: Plan, todo: list[PlanItem], pace: Pace, *, keep_weights: bool) -> JsonObject:
-    """Return the cost of what is still to be done; stages without data cannot be counted."""
+    """Return the cost of what is still to be done; what is not known is null, with the reason."""
     specs = [item.spec for item in todo if item.spec is not None]
-    seconds = [pace.seconds(spec) for spec in specs]
-    measured = [each for each in seconds if each is not None]
-    facts = {each.name: each for each in plan.backbones}
+    uncounted = _uncounted(plan, len(todo) - len(specs))
+    if uncounted is not None:
+        images, hours, size = None, None, None
+    else:
+        seconds = [pace.seconds(spec) for spec in specs]
+        measured = [each for each in seconds if each is not None]
+        images = sum(map(images_shown, specs))
+        hours = sum(measured) / 3600 if len(measured) == len(seconds) else None
+        facts = {each.name: each for each in plan.backbones}
+        size = weights_bytes(specs, facts, keep_finetuned=keep_weights)
+    unmeasured = "no stages of its kind were run here yet"
+    unsized = "the size of a backbone is not known"
     return {
-        "images": sum(map(images_shown, specs)),
-        "gpu_hours": sum(measured) / 3600 if len(measured) == len(seconds) else None,
-        "bytes": weights_bytes(specs, facts, keep_finetuned=keep_weights),
+        "images": images,
+        "gpu_hours": hours,
+        "bytes": size,
+        "images_reason": uncounted,
+        "gpu_hours_reason": (uncounted or unmeasured) if hours is None else None,
+        "bytes_reason": (uncounted or unsized) if size is None else None,
     }
+
+
+def _uncounted(plan: Plan, unprepared: int) -> str | None:
+    """Return why the work of some stages that are to be done cannot be counted; None: it can."""
+    if not unprepared:
+        return None
+    if plan.missing:
+        return f"the data are missing: {', '.join(each.name for each in plan.missing)}"
+    return "a budget in epochs is counted once the data are prepared"
 
 
 def _item(item: PlanItem, plan: Plan, states: Mapping[str, State]) -> JsonObject:

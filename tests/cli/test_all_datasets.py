@@ -91,8 +91,13 @@ def test_plan_says_what_of_what_was_named_is_missing(gpbench: Command, tmp_path:
     asked = ("plan", "-s", "imagenet", "-d", "mfnet", "-b", "test_convnext3", "--recipe", "demo")
     said = gpbench(*asked, "--workdir", tmp_path / "work")
     assert said.code == 0
+    assert "missing: mfnet, imagenet-1k; -v says how to get them.\n" in said.out
+    unknown = "images to train on, kept weights, time; the data are missing: mfnet, imagenet-1k."
+    assert f"Unknown: {unknown}\n" in said.out
+    said = gpbench(*asked, "--workdir", tmp_path / "work", "-v")
     for name in ("mfnet", "imagenet-1k"):
         assert f"missing {name}: no folder is known for '{name}'" in said.out
     document = gpbench(*asked, "--workdir", tmp_path / "work", "--format", "json").document
     assert [each["name"] for each in document["missing"]] == ["mfnet", "imagenet-1k"]
     assert {item["state"] for item in document["items"]} == {"unprepared"}
+    assert document["estimate"]["images"] is None

@@ -246,4 +246,4 @@ def test_plan_checks_the_design_by_a_named_or_a_stored_spread(
     table = gpbench("plan", *arguments, *place, "--sd", "1.5").out
     assert "pp with 80 % power, alpha 0.05, by --sd." in table
     assert "Exact tests over datasets: one dataset" in table
-    assert "Level: strategy (3 pre-trainings x 1 fine-tunings" in table
+    assert "Level: strategy (3 pre-trainings x 1 fine-tuning per arm and dataset)" in table

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gpbench.config import config_folder
-from gpbench.core.plan import BackboneFacts, Plan
+from gpbench.core.plan import BackboneFacts, Excluded, Plan
 from gpbench.core.recipe import FinetuneRecipe
 from gpbench.core.stage import StageRequest, State
 from gpbench.planning import Pace, requests
@@ -34,7 +35,7 @@ def test_document_has_the_fields_of_the_contract(demo: Plan) -> None:
     assert next(iter(document)) == "schema"
     assert {"cells", "stages", "estimate", "design", "excluded", "items"} <= set(document)
     assert list(document["stages"]) == ["total", "pretrain", "finetune", "done", "todo"]
-    assert list(document["estimate"]) == ["images", "gpu_hours", "bytes"]
+    assert list(document["estimate"])[:3] == ["images", "gpu_hours", "bytes"]
     assert list(document["design"])[:5] == [
         "level", "pretrainings", "finetunings", "p_floor", "detectable_difference"
     ]  # fmt: skip
@@ -50,6 +51,8 @@ def test_document_of_the_demo(demo: Plan) -> None:
     }  # fmt: skip
     assert document["estimate"]["images"] == 12 * shown(DEMO.pretrain) + 36 * shown(DEMO.finetune)
     assert document["estimate"]["gpu_hours"] is None
+    assert document["estimate"]["gpu_hours_reason"] == "no stages of its kind were run here yet"
+    assert document["estimate"]["images_reason"] is None
     assert (document["design"]["pretrainings"], document["design"]["finetunings"]) == (3, 1)
 
 
@@ -85,7 +88,8 @@ def test_hours_come_from_measured_times(demo: Plan) -> None:
     document = plan_document(demo, {}, pace=pace)
     assert document["estimate"]["gpu_hours"] == pytest.approx(expected)
     everything: dict[str, State] = dict.fromkeys(demo.stages(), "done")
-    assert plan_document(demo, everything)["estimate"]["gpu_hours"] == 0
+    nothing_left = plan_document(demo, everything)["estimate"]
+    assert (nothing_left["gpu_hours"], nothing_left["gpu_hours_reason"]) == (0, None)
 
 
 def test_bytes_are_those_of_kept_weights(demo: Plan) -> None:
@@ -101,6 +105,21 @@ def test_bytes_are_those_of_kept_weights(demo: Plan) -> None:
 def test_bytes_are_unknown_where_a_backbone_s_size_is(demo: Plan) -> None:
     facts = {"test_convnext3": BackboneFacts("test_convnext3", "hierarchical", None)}
     assert weights_bytes(pretrainings(demo), facts, keep_finetuned=True) is None
+    estimate = plan_document(replace(demo, backbones=tuple(facts.values())), {})["estimate"]
+    assert (estimate["bytes"], estimate["bytes_reason"]) == (
+        None,
+        "the size of a backbone is not known",
+    )
+
+
+def test_work_of_an_unprepared_stage_makes_the_estimate_unknown(demo: Plan) -> None:
+    items = (*demo.items[:-1], replace(demo.items[-1], spec=None))
+    estimate = plan_document(replace(demo, items=items), {})["estimate"]
+    assert (estimate["images"], estimate["bytes"]) == (None, None)
+    assert "epochs" in estimate["images_reason"]  # no data are missing
+    gone = replace(demo, items=items, missing=(Excluded("town", "no folder"),))
+    estimate = plan_document(gone, {})["estimate"]
+    assert estimate["images_reason"] == "the data are missing: town"
 
 
 def test_unprepared_stages_are_counted_once_and_have_no_key(
@@ -116,7 +135,11 @@ def test_unprepared_stages_are_counted_once_and_have_no_key(
     assert {item["state"] for item in document["items"]} == {"unprepared"}
     assert {item["key"] for item in document["items"]} == {None}
     assert all(item["needs"] == [] for item in document["items"])
-    assert document["estimate"]["images"] == 0
+    why = "the data are missing: town, folder"
+    assert document["estimate"] == {
+        **dict.fromkeys(("images", "gpu_hours", "bytes")),
+        **dict.fromkeys(("images_reason", "gpu_hours_reason", "bytes_reason"), why),
+    }
     assert requests(found, tmp_path) == {}
 
 
