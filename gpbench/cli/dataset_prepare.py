@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from gpbench.cli import named_dataset as flags
 from gpbench.cli import options
+from gpbench.cli.interruption import say_how_to_continue
 from gpbench.cli.named_dataset import all_problems, named_dataset, spec_of
 from gpbench.cli.output import print_json, print_table, stderr
 from gpbench.cli.session import make_place, place_of, prepare_dataset
@@ -41,7 +42,11 @@ def prepare(
             TileStore.open(folder).verify_content()
     else:
         make_place(place)
-        prepare_dataset(folder, resolved, name, jobs, allow_partial=allow_partial)
+        try:
+            prepare_dataset(folder, resolved, name, jobs, allow_partial=allow_partial)
+        except KeyboardInterrupt:
+            say_how_to_continue(stderr())
+            raise  # ends with 130
     seconds = time.perf_counter() - start
     document = _document(resolved.name, TileStore.open(folder), was_there, seconds)
     if format_ is options.DataFormat.json:

@@ -9,6 +9,7 @@ import typer
 
 from gpbench.cli import experiment_options as flags
 from gpbench.cli import options
+from gpbench.cli.interruption import before_stages
 from gpbench.cli.output import stderr, stdout
 from gpbench.cli.run import Executor, ExecutorName, Finished, Jobs, report, run_plan
 from gpbench.cli.session import Place, Running, plan_experiment
@@ -34,7 +35,8 @@ def demo(
 
     place = Place(workdir, options.database_url(str(workdir / "gpbench.sqlite"), workdir))
     asked = {} if limit is None else {"limit": limit}
-    plan = plan_experiment(config_folder() / "demo.yaml", asked, place, require_data=True)
+    with before_stages():
+        plan = plan_experiment(config_folder() / "demo.yaml", asked, place, require_data=True)
     finished = run_plan(plan, place, Running(executor=executor, jobs=jobs, verbose=verbose > 0))
     report(finished, format_)
     if finished.exit_code == 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ import typer
 from gpbench.cli import experiment_options as flags
 from gpbench.cli import options
 from gpbench.cli.experiment_options import experiment_flags
+from gpbench.cli.interruption import INTERRUPTED, before_stages, say_how_to_continue
 from gpbench.cli.output import print_json, print_table, stderr
 from gpbench.cli.plan import Spread, show_plan
 from gpbench.cli.session import (
@@ -24,7 +26,6 @@ from gpbench.cli.session import (
     place_of,
     plan_experiment,
     prepared,
-    say_how_to_continue,
 )
 
 if TYPE_CHECKING:
@@ -71,23 +72,25 @@ class Finished:
     @property
     def exit_code(self) -> int:
         if self.summary.interrupted:
-            return 130
+            return INTERRUPTED
         return 3 if self.summary.failed or self.summary.blocked else 0
 
 
 def run_plan(plan: Plan, place: Place, running: Running) -> Finished:
     """Prepare the data, run every stage of the plan, and return what came of it."""
-    from gpbench.execution.files import check_storage
-    from gpbench.store import Store
-
-    check_names(plan)
     console = stderr()
-    with executor_of(plan, running, console) as executor:
-        if running.storage is not None:
-            running = replace(running, storage=check_storage(running.storage))
-        make_place(place)
-        store = Store.open(place.db)
-        plan = prepared(plan, place)
+    with ExitStack() as until_over:
+        with before_stages():
+            from gpbench.execution.files import check_storage
+            from gpbench.store import Store
+
+            check_names(plan)
+            executor = until_over.enter_context(executor_of(plan, running, console))
+            if running.storage is not None:
+                running = replace(running, storage=check_storage(running.storage))
+            make_place(place)
+            store = Store.open(place.db)
+            plan = prepared(plan, place)
         summary = execute(plan, place, store, console, executor, running)
     return Finished(plan, place, store, summary, executor.name)
 
@@ -153,7 +156,8 @@ def run(
     """Pre-train, fine-tune and score an experiment; the same command again continues it."""
     asked = experiment_flags(locals())
     place = place_of(workdir, db)
-    plan = plan_experiment(config, asked, place, require_data=not dry_run)
+    with before_stages():
+        plan = plan_experiment(config, asked, place, require_data=not dry_run)
     if dry_run:
         show_plan(plan, place, format_, sd=sd, detailed=verbose > 0)
         return

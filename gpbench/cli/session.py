@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import shlex
-import signal
 import sys
 from collections.abc import Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from gpbench.cli import options
-from gpbench.cli.output import stderr
+from gpbench.cli.interruption import before_stages, interruptible
 from gpbench.core.errors import (
     ConfigError,
     DataError,
@@ -27,13 +24,13 @@ from gpbench.core.errors import (
 from gpbench.core.plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from rich.console import Console
 
     from gpbench.core.plan import Experiment, PlanItem
     from gpbench.core.stage import Outcome
-    from gpbench.execution.driver import Driver, Job, Summary
+    from gpbench.execution.driver import Job, Summary
     from gpbench.execution.executor import Executor
     from gpbench.planning import ResolvedDataset
     from gpbench.store import Store
@@ -183,26 +180,21 @@ def prepare_data(plan: Plan, place: Place) -> None:
 def prepare_dataset(
     folder: Path, resolved: ResolvedDataset, selector: str, jobs: int | None, *, allow_partial: bool
 ) -> None:
-    """Write one tile store; where Ctrl-C ends that, say how to continue."""
+    """Write one tile store."""
     from gpbench.cli.named_dataset import reading_jobs
     from gpbench.cli.progress import counting
     from gpbench.data.tile_writer import write_store
 
-    try:
-        with counting(f"preparing {resolved.name}") as progress:
-            write_store(
-                folder,
-                resolved.dataset,
-                resolved.root or Path(),
-                progress,
-                selector=selector,
-                jobs=reading_jobs(resolved, jobs),
-                allow_partial=allow_partial,
-            )
-    except KeyboardInterrupt:
-        again = shlex.join(["gpbench", *sys.argv[1:]])  # --force stays: no stage was run yet
-        stderr().print(f"Continue with: {again}", markup=False, soft_wrap=True)
-        raise  # ends with 130
+    with counting(f"preparing {resolved.name}") as progress:
+        write_store(
+            folder,
+            resolved.dataset,
+            resolved.root or Path(),
+            progress,
+            selector=selector,
+            jobs=reading_jobs(resolved, jobs),
+            allow_partial=allow_partial,
+        )
 
 
 @dataclass(frozen=True)
@@ -307,20 +299,21 @@ def execute(
     plan: Plan, place: Place, store: Store, console: Console, executor: Executor, running: Running
 ) -> Summary:
     """Run the plan to its end or to an interruption."""
-    from gpbench.execution.driver import Again, Driver
-    from gpbench.execution.files import StageFiles
-    from gpbench.execution.watch import watcher
-    from gpbench.planning.durations import expected_seconds
+    with before_stages():
+        from gpbench.execution.driver import Again, Driver
+        from gpbench.execution.files import StageFiles
+        from gpbench.execution.watch import watcher
+        from gpbench.planning.durations import expected_seconds
 
-    store.record(plan)
-    jobs = jobs_of(plan, place, keep_weights=running.keep_weights, storage=running.storage)
-    past = store.durations()
-    seconds = expected_seconds([job.request.spec for job in jobs], past)
-    again = Again(running.retry_failed, running.force, running.max_retries)
-    headline = headline_of(plan, place)
+        store.record(plan)
+        jobs = jobs_of(plan, place, keep_weights=running.keep_weights, storage=running.storage)
+        past = store.durations()
+        seconds = expected_seconds([job.request.spec for job in jobs], past)
+        again = Again(running.retry_failed, running.force, running.max_retries)
+        headline = headline_of(plan, place)
     with watcher(console, headline, past, verbose=running.verbose) as watching:
         driver = Driver(store, StageFiles(running.storage), watching, again, running.timeout_s)
-        with _interruptible(driver, console):
+        with interruptible(driver, console):
             return driver.run(jobs, executor, seconds)
 
 
@@ -342,33 +335,3 @@ def headline_of(plan: Plan, place: Place) -> Callable[[Outcome, PlanItem], str]:
         return f"{spec.protocol.metric} {headline_value(total, spec):.2f}"
 
     return headline
-
-
-@contextmanager
-def _interruptible(driver: Driver, console: Console) -> Iterator[None]:
-    """Let the first Ctrl-C checkpoint and stop, and the second one end everything at once.
-
-    After the second the run reports nothing more: how to continue is said here.
-    """
-
-    def handle(signum: int, frame: object) -> None:
-        if driver.stop_wanted:
-            raise KeyboardInterrupt
-        driver.stop()
-        console.print("stopping: running stages write a checkpoint; Ctrl-C again ends at once")
-
-    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    except KeyboardInterrupt:
-        say_how_to_continue(console)
-        raise  # ends with 130
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def say_how_to_continue(console: Console) -> None:
-    """Print the command line that continues this run; --force would begin it anew."""
-    again = shlex.join(["gpbench", *(word for word in sys.argv[1:] if word != "--force")])
-    console.print(f"Continue with: {again}", markup=False, soft_wrap=True)

@@ -153,6 +153,11 @@ class Driver:
         self.stop_wanted = True
 
     @property
+    def begun(self) -> bool:
+        """Whether a stage was taken up."""
+        return bool(self._begun)
+
+    @property
     def finished(self) -> bool:
         idle = not self._running
         return idle and (self.stop_wanted or not (len(self._queue) or self._elsewhere))

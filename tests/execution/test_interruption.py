@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import random
+import shlex
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import TINY
+from tests.cli.conftest import TINY, Said
 from tests.cli.test_run import counts_of
 from tests.execution.runs import Process, Run, ran_well, states_of, wait_until
+from tests.plugins import install
 
 ARGUMENTS = (
     *TINY[1:],
@@ -19,6 +24,17 @@ ARGUMENTS = (
     *("--set", "execution.checkpoint_seconds=0.2"),
 )
 KILLS = 4
+
+SLOW_TO_LOAD = """import time
+from pathlib import Path
+
+Path("{reached}").touch()
+for _ in range(6000):
+    try:
+        time.sleep(0.1)
+    except {swallowed}:
+        pass
+"""
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +95,52 @@ def test_ctrl_c_checkpoints_says_how_to_continue_and_loses_nothing(
         assert not run.left()
     ran_well(tmp_path, ARGUMENTS)
     assert counts_of(tmp_path) == counts
+
+
+@pytest.fixture
+def slow_to_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Return what installs a strategy whose import waits, and gives the file that says it does."""
+
+    def make(swallowed: str) -> Path:
+        reached = tmp_path / "reached"
+        text = SLOW_TO_LOAD.format(reached=str(reached), swallowed=swallowed)
+        install(tmp_path / "plugins", monkeypatch, "strategies", {"slow": text})
+        return reached
+
+    return make
+
+
+def planning(tmp_path: Path) -> Run:
+    """Return a run that comes to import the strategy `slow`."""
+    arguments = (*TINY[1:], *("-s", "slow", "-d", "demo-isaid", "--force"))
+    return Run(tmp_path / "work", arguments, {"PYTHONPATH": str(tmp_path / "plugins")})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_before_any_stage_ends_the_run_and_says_how_to_go_on(
+    number: int, slow_to_load: Callable[[str], Path], tmp_path: Path
+) -> None:
+    reached = slow_to_load("ValueError")
+    with planning(tmp_path) as run:
+        wait_until(reached.exists, "the import of the strategy")
+        os.kill(run.pid, number)
+        said = run.ended(30)
+    command = shlex.join(["gpbench", "run", *run.arguments, "--workdir", str(run.workdir)])
+    assert said == Said(130, "", f"stopped before any stage began\nContinue with: {command}\n")
+
+
+@pytest.mark.slow
+def test_second_ctrl_c_ends_a_run_that_kept_the_first_to_itself(
+    slow_to_load: Callable[[str], Path], tmp_path: Path
+) -> None:
+    reached = slow_to_load("BaseException")
+    with planning(tmp_path) as run:
+        wait_until(reached.exists, "the import of the strategy")
+        run.interrupt()
+        wait_until(lambda: "stopped before any stage began" in run.err, "the answer to Ctrl-C")
+        run.interrupt()
+        assert run.ended(30) == Said(130, "", "stopped before any stage began\n")
 
 
 def _workers(run: Run) -> list[Process]:
