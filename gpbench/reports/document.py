@@ -136,11 +136,14 @@ def _images(images: ImageScope | str) -> JsonObject | None:
         "se_cluster": images.se_cluster,
         "jackknife_se": images.jackknife_se,
         "percentile": _span(images.percentile),
+        "swap_p": images.swap_p,
         "classes": {
             name: {
                 "difference": found.difference,
                 "band": _span(found.band),
                 "clusters": found.clusters,
+                "pixels": found.pixels,
+                "q": found.q,
             }
             for name, found in images.classes
         },

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request
+from gpbench.compare.images import CountsByScene
 from gpbench.compare.study import Study, StudyDataset
 from tests.compare.made import pretrained, study_of, untrained
 
@@ -36,3 +39,19 @@ def undecided() -> Comparison:
     """Return a comparison of one pre-training, fine-tuned once, a side."""
     runs = pretrained("imagenet", "town", [50]) + pretrained("new", "town", [55])
     return compare(study_of(runs), Request())
+
+
+def with_images(runs_per_arm: int = 1) -> Comparison:
+    """Return a comparison of two arms whose counts on eight scenes are known."""
+    rng = np.random.default_rng(1)
+    right = {"imagenet": 0.5, "new": 0.7}
+    runs, counts = [], {}
+    for arm, hit in right.items():
+        for at, run in enumerate(pretrained(arm, "town", [100 * hit] * runs_per_arm)):
+            key = f"{arm} {at}"
+            runs.append(replace(run, key=key))
+            hits = rng.binomial(100, hit, (8, 2))
+            tables = np.stack([[hits[:, 0], 100 - hits[:, 0]], [100 - hits[:, 1], hits[:, 1]]])
+            scenes = tuple(f"scene {scene}" for scene in range(8))
+            counts[key] = CountsByScene(scenes, 24, ("road", "roof"), np.moveaxis(tables, 2, 0))
+    return compare(study_of(runs), Request(), lambda keys: {key: counts[key] for key in keys})

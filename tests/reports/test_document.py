@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gpbench.compare.comparison import Request
 from gpbench.reports.document import comparison_document
-from tests.reports.comparisons import NEW, made, undecided
+from tests.reports.comparisons import NEW, made, undecided, with_images
 
 TOP = {
     "schema", "alpha", "correction", "family", "margin", "data_hash", "rng_seed", "contrasts",
@@ -83,3 +86,37 @@ def test_fairness_names_the_field_and_both_values(document: dict[str, Any]) -> N
 
 def test_the_document_is_plain_json(document: dict[str, Any]) -> None:
     assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+def test_claims_about_images_have_their_scenes_and_classes() -> None:
+    (contrast,) = comparison_document(with_images())["contrasts"]
+    images = contrast["datasets"][0]["images"]
+    assert (images["clusters"], list(images["classes"])) == (8, ["road", "roof"])
+    assert images["classes"]["road"]["pixels"] == 800
+    assert 0 < images["swap_p"] <= 1
+    assert 0 < images["classes"]["roof"]["q"] <= 1
+    (contrast,) = comparison_document(with_images(runs_per_arm=3))["contrasts"]
+    assert contrast["datasets"][0]["images"]["swap_p"] is None
+
+
+def test_every_field_is_explained() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "json.md").read_text()
+    section = page.split("## `gpbench.compare/1`")[1].split("\n## ")[0]
+    explained = {
+        word for code in re.findall("`(.*?)`", section) for word in re.findall(r"\w+", code)
+    }
+    for comparison in (made(), made(Request(margin=1.0)), undecided(), with_images()):
+        assert set(_fields(comparison_document(comparison))) - explained <= {"schema"}
+
+
+def _fields(value: object) -> Iterator[str]:
+    """Yield the keys of all objects but of those whose keys are names of classes or of effects."""
+    if isinstance(value, dict):
+        for name, of_name in value.items():
+            yield name
+            named = name in ("classes", "effects")
+            for each in of_name.values() if named else [of_name]:
+                yield from _fields(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _fields(each)
