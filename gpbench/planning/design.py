@@ -7,8 +7,9 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
-from gpbench.core.errors import ComparisonError
+from gpbench.core.errors import ComparisonError, InvalidValueError
 from gpbench.core.plan import JsonObject, Plan, PlanItem
 from gpbench.planning.pilot import Pilot, Place
 from gpbench.stats.power import FOR_A_VERDICT, FOR_AN_INTERVAL, detectable
@@ -17,6 +18,8 @@ from gpbench.stats.sign_flip import floor
 
 ALPHA = 0.05
 """Two-sided, of the whole family."""
+MOST_SD = 100.0
+"""Scores are 0 to 100 percent points: their sd is never more."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,10 @@ class Knowledge:
     sd: float | None = None
     """Percent points."""
     pilots: Mapping[Place, Pilot] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.sd is not None and not 0 < self.sd <= MOST_SD:
+            raise InvalidValueError("--sd", self.sd, f"percent points, more than 0 to {MOST_SD:g}")
 
     def sd_at(self, place: Place) -> float | None:
         """Return the sd to plan with in percent points, None where nothing is known."""
@@ -74,20 +81,22 @@ def design(plan: Plan, known: Knowledge) -> JsonObject:
         for facts in plan.strategies
     }
     contrasts = max(1, len(units) - 1) * len(plan.experiment.label_fractions)
-    fewest = min(units.values(), default=0)
     datasets = sorted({d for own in groups.values() for group in own for d in group.datasets})
     smallest, why_not_smaller = _p_floor(len(datasets), contrasts)
     sides = _Sides(groups, {facts.arm for facts in plan.strategies if facts.pretrains}, known)
+    reached = _reached(plan, units, sides.pretrain)
     shown, why_not_shown = _detectable(sides, datasets, contrasts)
+    if plan.trial:
+        shown, why_not_shown = None, reached.reason
     return {
-        "level": "strategy" if fewest >= FOR_AN_INTERVAL else "checkpoint",
+        "level": reached.level,
         "pretrainings": len(plan.experiment.pretrain_seeds),
         "finetunings": len(plan.experiment.seeds),
         "p_floor": smallest,
         "detectable_difference": shown,
-        "level_reason": _level_reason(plan, units),
-        "decisive": fewest >= FOR_A_VERDICT and not plan.trial,
-        "more_pretrainings": max(0, FOR_A_VERDICT - fewest),
+        "level_reason": reached.reason,
+        "decisive": reached.decisive,
+        "more_pretrainings": max(0, FOR_A_VERDICT - min(units.values(), default=0)),
         "contrasts": contrasts,
         "alpha": ALPHA,
         "p_floor_reason": why_not_smaller,
@@ -140,29 +149,58 @@ def _seeds(items: Sequence[PlanItem]) -> set[int | None]:
     return set.intersection(*by_backbone.values())
 
 
-def _level_reason(plan: Plan, units: Mapping[str, int]) -> str | None:
-    """Return why the plan gives no verdict about strategies, None where it does."""
+@dataclass(frozen=True)
+class _Reached:
+    """As `compare` would say: the level, whether there are verdicts, why none about strategies."""
+
+    level: Literal["strategy", "checkpoint"]
+    decisive: bool
+    reason: str | None
+
+
+def _reached(plan: Plan, units: Mapping[str, int], pretrain: Collection[str]) -> _Reached:
+    """Return what claims the numbers of units allow.
+
+    Args:
+        plan: What is to be run.
+        units: Arm -> pre-trainings, or runs of an arm without one.
+        pretrain: The arms that pre-train.
+    """
+    single = [arm for arm, count in units.items() if arm in pretrain and count == 1]
+    level: Literal["strategy", "checkpoint"] = "checkpoint" if single else "strategy"
     if plan.trial:
-        return "a trial is never ranked"
-    pretrains = {facts.arm for facts in plan.strategies if facts.pretrains}
-    few = [
-        f"{arm} has {count} {'pre-training' if arm in pretrains else 'run'}"
-        f"{'' if count == 1 else 's'}"
-        for arm, count in units.items()
-        if count < FOR_A_VERDICT
-    ]
+        return _Reached(level, decisive=False, reason="a trial is never ranked")
+    few = {arm: count for arm, count in units.items() if count < FOR_A_VERDICT}
     if not few:
-        return None
-    more = FOR_A_VERDICT - min(units.values())
-    if min(units.values()) < FOR_AN_INTERVAL:
-        needs = f"an interval needs {FOR_AN_INTERVAL}, a verdict {FOR_A_VERDICT}"
-    else:
-        needs = f"enough for an interval, a verdict needs {FOR_A_VERDICT}"
-    return f"{', '.join(few)}: {needs} ({more} more)"
+        return _Reached(level, decisive=True, reason=None)
+    told = ", ".join(
+        _few(arm, count, plan, pretrains=arm in pretrain) for arm, count in few.items()
+    )
+    more = FOR_A_VERDICT - min(few.values())
+    needs = f"a verdict about strategies needs {FOR_A_VERDICT} ({more} more)"
+    if min(few.values()) >= FOR_AN_INTERVAL:
+        needs = f"enough for an interval, {needs}"
+    # of a single pre-training the fine-tunings are the units
+    decisive = set(few) == set(single) and len(plan.experiment.seeds) >= FOR_A_VERDICT
+    if decisive:
+        needs = f"verdicts are about these pre-trained models; {needs}"
+    return _Reached(level, decisive, f"{told}: {needs}")
+
+
+def _few(arm: str, count: int, plan: Plan, *, pretrains: bool) -> str:
+    if not pretrains:
+        return f"{arm} has {count} run{'' if count == 1 else 's'}"
+    if count > 1:
+        return f"{arm} has {count} pre-trainings"
+    tuned = {1: ", fine-tuned once", 2: ", fine-tuned twice"}
+    return f"{arm} has {count} pre-training{tuned.get(len(plan.experiment.seeds), '')}"
 
 
 def _p_floor(datasets: int, contrasts: int) -> tuple[float | None, str | None]:
-    """Return the smallest p of exact tests over datasets, and why there is none below alpha."""
+    """Return the smallest p of exact tests over datasets, and why none is below alpha.
+
+    They stand beside the t tests that verdicts go by, and limit the best of several baselines only.
+    """
     if datasets < 2:
         return None, "one dataset: there is no exact test over datasets"
     smallest = floor(datasets)
@@ -171,9 +209,8 @@ def _p_floor(datasets: int, contrasts: int) -> tuple[float | None, str | None]:
     enough = next(n for n in itertools.count(2) if floor(n) * contrasts < ALPHA)
     over = f", {smallest * contrasts:.3g} after Holm over {contrasts}" if contrasts > 1 else ""
     return smallest, (
-        f"{datasets} datasets: the smallest p of an exact sign-flip or signed-rank test is "
-        f"{smallest:.3g}{over}; it cannot reach {ALPHA:g} however large the gain, "
-        f"{enough} datasets could"
+        f"with {datasets} datasets their p is at least {smallest:.3g}{over}, and {enough} could "
+        f"bring it below {ALPHA:g}; verdicts go by t tests, which have no such limit"
     )
 
 
@@ -183,7 +220,7 @@ def _detectable(
     """Return the mean gain over the datasets that any two arms show, or why it is not known.
 
     With 80 % power at the level of the first of Holm's tests, and for the pair of arms and the
-    label fraction that show the least.
+    label fraction that show the least. What gets no verdict about strategies shows none.
     """
     if not datasets:
         return None, "nothing is fine-tuned"
@@ -196,8 +233,9 @@ def _detectable(
             if of_fraction != fraction:
                 continue
             used = [group for group in own if not set(group.datasets).isdisjoint(datasets)]
-            if any(group.units < FOR_AN_INTERVAL for group in used):
-                return None, f"{arm} has fewer than {FOR_AN_INTERVAL} independent runs: no test"
+            fewest = min((group.units for group in used), default=FOR_A_VERDICT)
+            if fewest < FOR_A_VERDICT:
+                return None, _too_few(arm, fewest, pretrains=arm in known.pretrain)
             names = [name for group in used for name in group.datasets if name in datasets]
             sds = {name: known.sd(arm, name, fraction) for name in names}
             unknown = [name for name, sd in sds.items() if sd is None]
@@ -222,6 +260,19 @@ def _term(group: Group, sds: Mapping[str, float]) -> Term:
     """
     total = math.fsum(sds[name] for name in group.datasets if name in sds)
     return Term((total / len(sds)) ** 2 / group.units, group.units - 1)
+
+
+def _too_few(arm: str, units: int, *, pretrains: bool) -> str:
+    if pretrains and units == 1:
+        return (
+            f"{arm} has 1 pre-training, so the spread of fine-tunings would count, and a plan "
+            f"knows that of pre-trainings; {FOR_A_VERDICT} of them would be enough for strategies"
+        )
+    called = "pre-training" if pretrains else "run"
+    return (
+        f"with {units} {called}{'' if units == 1 else 's'} of {arm} no difference gets a verdict, "
+        f"however large; {FOR_A_VERDICT} would be enough"
+    )
 
 
 def _unknown(datasets: Sequence[str], *, pretrains: bool) -> str:

@@ -220,12 +220,17 @@ def test_plan_checks_the_design_by_a_named_or_a_stored_spread(
 ) -> None:
     from tests.cli.conftest import TINY
 
-    unknown = tiny(*ARMS, "--dry-run", *JSON).document
+    enough = ("--dry-run", "--pretrain-seeds", "3")
+    unknown = tiny(*ARMS, *enough, *JSON).document
     assert unknown["design"]["detectable_difference"] is None
     assert "--sd" in unknown["design"]["detectable_difference_reason"]
     assert unknown["estimate"]["gpu_hours"] is None
-    named = tiny(*ARMS, "--dry-run", "--sd", "1.5", *JSON).document["design"]
+    named = tiny(*ARMS, *enough, "--sd", "1.5", *JSON).document["design"]
     assert named["detectable_difference"] > 3
+    few = tiny(*ARMS, "--dry-run", "--sd", "1.5", *JSON).document["design"]
+    assert few["detectable_difference"] is None
+    assert "with 2 runs of scratch no difference" in few["detectable_difference_reason"]
+    assert tiny(*ARMS, *enough, "--sd", "200").code == 2
     assert tiny(*ARMS, "--dry-run", "--sd", "0").code == 2
 
     tiny(*ARMS, "-j", "1")

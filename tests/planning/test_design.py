@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 
-from gpbench.core.plan import Plan
+from gpbench.compare.compare import compare
+from gpbench.compare.comparison import Request
+from gpbench.compare.study import Run
+from gpbench.core.errors import InvalidValueError
+from gpbench.core.plan import Plan, PlanItem
 from gpbench.planning.design import Knowledge, design
 from gpbench.planning.pilot import Pilot, Place
 from gpbench.stats.power import detectable, power_t, power_two_sample
 from gpbench.stats.satterthwaite import Term, t_test
+from tests.compare.made import study_of
 from tests.planning.asked import plan
 
 TWO = ["imagenet,scratch"]
@@ -35,7 +41,7 @@ def both(dataset: str, pilot: Pilot, fraction: float = 1.0) -> dict[Place, Pilot
         ("imagenet,scratch", 2, 1, "strategy", 1),
         ("imagenet,scratch", 3, 1, "strategy", 0),
         ("scratch", 1, 5, "strategy", 0),
-        ("scratch", 1, 1, "checkpoint", 2),
+        ("scratch", 1, 1, "strategy", 2),
     ],
 )
 def test_level_is_set_by_the_number_of_pretrainings(
@@ -43,23 +49,56 @@ def test_level_is_set_by_the_number_of_pretrainings(
 ) -> None:
     found = design(asked(pretrain_seeds, seeds, strategies=[strategies]), Knowledge())
     assert (found["level"], found["more_pretrainings"]) == (level, more)
-    assert found["decisive"] == (more == 0) == (found["level_reason"] is None)
+    assert (found["level_reason"] is None) == (more == 0)
+
+
+@pytest.mark.parametrize("strategies", ["imagenet,scratch", "imagenet,imagenet[inflate=mean]"])
+@pytest.mark.parametrize("seeds", [1, 2, 3])
+@pytest.mark.parametrize("pretrain_seeds", [1, 2, 3])
+def test_level_and_verdicts_are_those_that_compare_will_give(
+    strategies: str, seeds: int, pretrain_seeds: int
+) -> None:
+    wanted = asked(pretrain_seeds, seeds, strategies=[strategies], datasets=["demo-isaid,demo-po*"])
+    found = design(wanted, Knowledge(sd=1))
+    study = study_of(_run(wanted, item, at) for at, item in enumerate(wanted.items) if item.dataset)
+    finding = compare(study, Request(baselines=("imagenet",))).contrasts[0].finding
+    assert found["level"] == finding.level
+    assert found["decisive"] == (finding.verdict != "undecidable")
+    if found["detectable_difference"] is not None:
+        assert (found["level"], found["decisive"]) == ("strategy", True)
+
+
+def _run(wanted: Plan, item: PlanItem, at: int) -> Run:
+    """Return the run of a fine-tuning, whose scores vary."""
+    assert item.dataset is not None
+    assert item.label_fraction is not None
+    assert item.finetune_seed is not None
+    key = wanted.items[item.needs[0]].identity if item.needs else None
+    place = item.arm, item.backbone, item.dataset, item.label_fraction, item.pretrain_seed
+    return Run(*place, key, item.finetune_seed, np.random.default_rng(at).uniform(50, 60))
 
 
 def test_reason_says_which_arm_lacks_what() -> None:
     assert design(asked(1, 5), Knowledge())["level_reason"] == (
-        "imagenet has 1 pre-training: an interval needs 2, a verdict 3 (2 more)"
+        "imagenet has 1 pre-training: verdicts are about these pre-trained models; a verdict about "
+        "strategies needs 3 (2 more)"
+    )
+    assert design(asked(1, 2), Knowledge())["level_reason"] == (
+        "imagenet has 1 pre-training, fine-tuned twice, scratch has 2 runs: a verdict about "
+        "strategies needs 3 (2 more)"
     )
     assert design(asked(2), Knowledge())["level_reason"] == (
         "imagenet has 2 pre-trainings, scratch has 2 runs: enough for an interval, a verdict "
-        "needs 3 (1 more)"
+        "about strategies needs 3 (1 more)"
     )
 
 
 def test_a_trial_decides_nothing() -> None:
-    found = design(asked(limit=6), Knowledge())
+    found = design(asked(limit=6), Knowledge(sd=1))
     assert found["decisive"] is False
     assert found["level_reason"] == "a trial is never ranked"
+    assert found["detectable_difference"] is None
+    assert found["detectable_difference_reason"] == "a trial is never ranked"
 
 
 def test_one_dataset_has_the_power_of_welch_s_test() -> None:
@@ -162,7 +201,17 @@ def test_unknown_spread_is_null_with_the_dataset_that_lacks_it() -> None:
     ("flags", "known", "reason"),
     [
         ({"strategies": ["scratch"]}, Knowledge(sd=1), "one arm"),
-        ({"pretrain_seeds": 1}, Knowledge(sd=1), "imagenet has fewer than 2 independent runs"),
+        ({"pretrain_seeds": 1}, Knowledge(sd=1), "imagenet has 1 pre-training, so the spread of"),
+        (
+            {"pretrain_seeds": 2},
+            Knowledge(sd=1),
+            "with 2 pre-trainings of imagenet no difference gets a verdict, however large; 3 would",
+        ),
+        (
+            {"pretrain_seeds": 2, "strategies": ["scratch,imagenet"]},
+            Knowledge(sd=1),
+            "with 2 runs of scratch no difference gets a verdict",
+        ),
         ({}, Knowledge(), "--sd names one"),
         ({}, Knowledge(pilots=both("demo-isaid", Pilot(0, 2))), "is the seed used"),
     ],
@@ -183,10 +232,16 @@ def test_smallest_p_of_exact_tests_and_what_it_cannot_reach() -> None:
     four = design(asked(datasets=FOUR_DATASETS), Knowledge())
     assert four["p_floor"] == 0.125
     assert four["p_floor_reason"] == (
-        "4 datasets: the smallest p of an exact sign-flip or signed-rank test is 0.125; it cannot "
-        "reach 0.05 however large the gain, 6 datasets could"
+        "with 4 datasets their p is at least 0.125, and 6 could bring it below 0.05; verdicts go "
+        "by t tests, which have no such limit"
     )
     arms = [*TWO, "imagenet[inflate=mean]"]
     three = design(asked(datasets=FOUR_DATASETS, strategies=arms), Knowledge())
-    assert ", 0.25 after Holm over 2;" in three["p_floor_reason"]
-    assert "7 datasets could" in three["p_floor_reason"]
+    assert "at least 0.125, 0.25 after Holm over 2, and 7 could bring" in three["p_floor_reason"]
+
+
+@pytest.mark.parametrize("sd", [200.0, 0.0, -1.0, float("nan")])
+def test_an_sd_that_scores_cannot_have_is_refused(sd: float) -> None:
+    with pytest.raises(InvalidValueError, match=r"--sd = .*percent points, more than 0 to 100"):
+        Knowledge(sd=sd)
+    assert Knowledge(sd=100.0).sd == 100
