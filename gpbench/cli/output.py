@@ -47,14 +47,20 @@ def stderr() -> Console:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], title: str | None = None
 ) -> None:
-    """Print rows of text as a table on stdout; where it is too wide, cells fold between words."""
+    """Print rows of text as a table on stdout and a blank line; wide cells fold between words."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     console, cells = stdout(), [list(row) for row in rows]
-    frame = 3 * len(columns) + 1
-    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left")
+    frame = 2 * len(columns) - 1
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=title,
+        title_justify="left",
+        show_edge=False,
+        padding=(0, 1, 0, 0),
+    )
     for column, width in zip(
         columns, column_widths([columns, *cells], console.width - frame), strict=True
     ):
@@ -62,6 +68,7 @@ def print_table(
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
     console.print(table)
+    console.print()
 
 
 def number(count: int, noun: str) -> str:

@@ -66,7 +66,7 @@ def test_list_names_all_and_summarises_each(kind: str, names: set[str], gpbench:
 
 def test_list_is_a_table_for_a_person(gpbench: Command) -> None:
     said = gpbench("strategies", "list")
-    assert [line.split()[0] for line in said.out.splitlines() if line.startswith("  scr")] == [
+    assert [line.split()[0] for line in said.out.splitlines() if line.startswith("scr")] == [
         "scratch"
     ]
     assert said.err == ""

@@ -18,20 +18,20 @@ def printed(capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_piped_table_has_the_width_of_columns(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", "56")
     lines = printed(capsys)
-    assert max(map(len, lines)) <= 60
+    assert max(map(len, lines)) <= 56
     assert "pretrain" in " ".join(lines)
     monkeypatch.delenv("COLUMNS")
     wide = printed(capsys)
-    assert 60 < max(map(len, wide)) <= PIPE_WIDTH
+    assert 56 < max(map(len, wide)) <= PIPE_WIDTH
     assert len(wide) < len(lines)
 
 
 def test_piped_lines_end_where_their_text_ends(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("COLUMNS", "56")
     lines = printed(capsys)
     assert lines == [line.rstrip() for line in lines]
     assert lines[0] == "a plan"
