@@ -40,8 +40,8 @@ def over_datasets(
 
     The gains vary between datasets, and with pre-trainings that several datasets share: their
     error is common to all gains, so the spread of the gains does not show it. Both variances are
-    added; where no pre-training is shared this is the paired t test. A claim about new datasets is
-    never firmer than the one about these. With one pre-training of an arm it is conditional on it.
+    added, and never make the claim firmer; where no pre-training is shared this is the paired t
+    test. With one pre-training of an arm the claim is conditional on it.
 
     Args:
         pairs: Both arms on each dataset.
@@ -64,15 +64,14 @@ def over_datasets(
     except ComparisonError as error:
         return replace(found, reason=str(error))
     terms = [unit_term(values), *(sample.term for sample in shared)]
-    tests = [between, t_test(mean(values), terms, alpha), *([suite.test] if suite.test else [])]
-    test = envelope(tests, alpha)
+    test = envelope([t_test(mean(values), terms, alpha), between], alpha) if shared else between
     few = any(len(sample.values) < FOR_A_VERDICT for sample in shared)
     return replace(
         found,
         reason="; ".join(filter(None, [found.reason, suite.reason if few else ""])),
         decisive=not few,
         test=test,
-        method="paired-t" if test == between else "satterthwaite",
+        method="satterthwaite" if shared else "paired-t",
     )
 
 

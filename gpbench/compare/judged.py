@@ -25,6 +25,11 @@ from gpbench.compare.study import Study
 from gpbench.compare.verdict import Judge
 from gpbench.stats.satterthwaite import TTest
 
+CLOSER = (
+    "yet these datasets' own average does not show it: the gains agree more closely than their "
+    "runs let expect"
+)
+
 
 @dataclass(frozen=True)
 class Group:
@@ -148,9 +153,20 @@ def _verdicts(drafts: Sequence[Draft], judge: Judge) -> list[Verdicts]:
     across = _nested(judge, [(each.across,) if each.across else () for each in drafts])
     backbones = _nested(judge, [[e for _, e in each.backbones] for each in drafts])
     return [
-        Verdicts(headline, own, new[0] if new else None, by_backbone)
+        Verdicts(headline, own, _beyond(new[0], headline) if new else None, by_backbone)
         for headline, own, new, by_backbone in zip(headlines, rows, across, backbones, strict=True)
     ]
+
+
+def _beyond(claim: Finding, headline: Finding) -> Finding:
+    """Return the claim about new datasets, cautioned where less is known of these.
+
+    Each test is right on its own: one rests on how much gains vary between datasets, the other on
+    how much runs do. Gains can agree by chance more closely than their runs let expect.
+    """
+    if claim.verdict == headline.verdict or claim.verdict in ("inconclusive", "undecidable"):
+        return claim
+    return replace(claim, reason=f"{claim.reason}; {CLOSER}")
 
 
 def _nested(judge: Judge, families: Sequence[Sequence[Evidence]]) -> list[tuple[Finding, ...]]:
