@@ -19,7 +19,7 @@ from gpbench.core.errors import ComparisonError
 from gpbench.stats.effect import d_z
 from gpbench.stats.friedman import friedman
 from gpbench.stats.power import FOR_A_VERDICT
-from gpbench.stats.satterthwaite import RESOLUTION, envelope, t_test, unit_term
+from gpbench.stats.satterthwaite import RESOLUTION, t_test, unit_term
 from gpbench.stats.sign_flip import floor, sign_flip_p
 from gpbench.stats.signed_rank import hodges_lehmann, signed_rank
 
@@ -40,8 +40,8 @@ def over_datasets(
 
     The gains vary between datasets, and with pre-trainings that several datasets share: their
     error is common to all gains, so the spread of the gains does not show it. Both variances are
-    added, and never make the claim firmer; where no pre-training is shared this is the paired t
-    test. With one pre-training of an arm the claim is conditional on it.
+    added; where no pre-training is shared this is the paired t test. With one pre-training of an
+    arm the claim is conditional on it.
 
     Args:
         pairs: Both arms on each dataset.
@@ -59,12 +59,11 @@ def over_datasets(
     if level == "checkpoint" and asked == "strategy":
         return replace(found, level="strategy", reason=suite.reason)
     shared = [sample for sample in suite.samples if sample.shared]
+    terms = [sample.term for sample in shared]
     try:
-        between = t_test(mean(values), [unit_term(values)], alpha)
+        test = t_test(mean(values), [unit_term(values), *terms], alpha)
     except ComparisonError as error:
         return replace(found, reason=str(error))
-    terms = [unit_term(values), *(sample.term for sample in shared)]
-    test = envelope([t_test(mean(values), terms, alpha), between], alpha) if shared else between
     few = any(len(sample.values) < FOR_A_VERDICT for sample in shared)
     return replace(
         found,
