@@ -222,10 +222,9 @@ def _detectable(
     With 80 % power at the level of the first of Holm's tests, and for the pair of arms and the
     label fraction that show the least. What gets no verdict about strategies shows none.
     """
-    if not datasets:
-        return None, "nothing is fine-tuned"
-    if len({arm for arm, _ in known.groups}) < 2:
-        return None, "one arm: nothing to compare with"
+    undecided = _undecided(known, datasets)
+    if undecided is not None:
+        return None, undecided
     largest = 0.0
     for fraction in sorted({fraction for _, fraction in known.groups}):
         sides: list[list[Term]] = []
@@ -233,9 +232,6 @@ def _detectable(
             if of_fraction != fraction:
                 continue
             used = [group for group in own if not set(group.datasets).isdisjoint(datasets)]
-            fewest = min((group.units for group in used), default=FOR_A_VERDICT)
-            if fewest < FOR_A_VERDICT:
-                return None, _too_few(arm, fewest, pretrains=arm in known.pretrain)
             names = [name for group in used for name in group.datasets if name in datasets]
             sds = {name: known.sd(arm, name, fraction) for name in names}
             unknown = [name for name, sd in sds.items() if sd is None]
@@ -252,14 +248,18 @@ def _detectable(
     return largest, None
 
 
-def _term(group: Group, sds: Mapping[str, float]) -> Term:
-    """Return what a group adds to the variance of an arm's mean over the datasets of `sds`.
-
-    A pre-training that is good on one dataset may be as good on the next: the sds are averaged, as
-    if its datasets were fully correlated.
-    """
-    total = math.fsum(sds[name] for name in group.datasets if name in sds)
-    return Term((total / len(sds)) ** 2 / group.units, group.units - 1)
+def _undecided(known: _Sides, datasets: Collection[str]) -> str | None:
+    """Return why no difference gets a verdict about strategies, whatever varies; None: one can."""
+    if not datasets:
+        return "nothing is fine-tuned"
+    if len({arm for arm, _ in known.groups}) < 2:
+        return "one arm: nothing to compare with"
+    for (arm, _), own in known.groups.items():
+        used = [group for group in own if not set(group.datasets).isdisjoint(datasets)]
+        fewest = min((group.units for group in used), default=FOR_A_VERDICT)
+        if fewest < FOR_A_VERDICT:
+            return _too_few(arm, fewest, pretrains=arm in known.pretrain)
+    return None
 
 
 def _too_few(arm: str, units: int, *, pretrains: bool) -> str:
@@ -273,6 +273,16 @@ def _too_few(arm: str, units: int, *, pretrains: bool) -> str:
         f"with {units} {called}{'' if units == 1 else 's'} of {arm} no difference gets a verdict, "
         f"however large; {FOR_A_VERDICT} would be enough"
     )
+
+
+def _term(group: Group, sds: Mapping[str, float]) -> Term:
+    """Return what a group adds to the variance of an arm's mean over the datasets of `sds`.
+
+    A pre-training that is good on one dataset may be as good on the next: the sds are averaged, as
+    if its datasets were fully correlated.
+    """
+    total = math.fsum(sds[name] for name in group.datasets if name in sds)
+    return Term((total / len(sds)) ** 2 / group.units, group.units - 1)
 
 
 def _unknown(datasets: Sequence[str], *, pretrains: bool) -> str:

@@ -203,6 +203,11 @@ def test_unknown_spread_is_null_with_the_dataset_that_lacks_it() -> None:
         ({"strategies": ["scratch"]}, Knowledge(sd=1), "one arm"),
         ({"pretrain_seeds": 1}, Knowledge(sd=1), "imagenet has 1 pre-training, so the spread of"),
         (
+            {"pretrain_seeds": 1, "seeds": 3, "strategies": ["scratch,imagenet"]},
+            Knowledge(),  # naming a spread would not help
+            "imagenet has 1 pre-training, so the spread of",
+        ),
+        (
             {"pretrain_seeds": 2},
             Knowledge(sd=1),
             "with 2 pre-trainings of imagenet no difference gets a verdict, however large; 3 would",
