@@ -72,7 +72,11 @@ def _without_colour(value: bool) -> bool:
 Verbose = Annotated[
     int,
     typer.Option(
-        "--verbose", "-v", count=True, callback=_verbosity, help="More details and log; twice for all."
+        "--verbose",
+        "-v",
+        count=True,
+        callback=_verbosity,
+        help="More details and log; twice for all.",
     ),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
