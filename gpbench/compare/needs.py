@@ -23,6 +23,8 @@ from gpbench.stats.satterthwaite import RESOLUTION, Term, t_test
 
 MORE_DATASETS = 4
 """The example of how much datasets narrow an interval."""
+LEAST_SHARE = 0.01
+"""Of an interval's width, that datasets themselves differ by: what is less is chance."""
 
 
 def needs(
@@ -100,13 +102,13 @@ def _datasets(rows: Sequence[Evidence], gap: float, alpha: float) -> tuple[int |
     if len(errors) < have:
         return needed, said
     within = math.fsum(errors) / have
-    interaction = variance - within
-    if interaction <= 0:
+    interaction = max(0.0, variance - within)
+    now, floor = datasets_half_width(have, interaction, within, alpha)
+    if floor < LEAST_SHARE * now:
         return needed, (
             f"{said}: as far as {have} datasets tell, their gains differ by chance only, and more "
             "seeds narrow the interval as more datasets do"
         )
-    now, floor = datasets_half_width(have, interaction, within, alpha)
     later, _ = datasets_half_width(have + MORE_DATASETS, interaction, within, alpha)
     said += (
         f", whose interval more seeds can narrow by at most {100 * (1 - floor / now):.0f} % and "

@@ -117,6 +117,13 @@ def test_seeds_help_like_datasets_where_only_they_vary() -> None:
     )
 
 
+def test_seeds_never_narrow_an_interval_to_nothing() -> None:
+    rows = [row(gain, math.sqrt(2)) for gain in spread_gains(2 + 1e-8)]
+    assert "their gains differ by chance only" in needs(two(), rows, 0.05, None).sentence
+    rows = [row(gain, math.sqrt(2)) for gain in spread_gains(2 + 4e-4)]
+    assert "more seeds can narrow by at most 99 %" in needs(two(), rows, 0.05, None).sentence
+
+
 def test_no_fewer_are_needed_than_a_verdict_needs() -> None:
     # two of either would have the power, and could say nothing
     rows = [row(gain, 0.01) for gain in spread_gains(0.01, mean=90)]
