@@ -6,6 +6,7 @@ Ray is imported inside functions: `require_ray` comes first.
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import signal
@@ -320,7 +321,8 @@ def alive_nodes() -> list[Node]:
     ]
 
 
-def installed_versions() -> dict[str, str]:
+@functools.cache  # each stage asks, and it takes milliseconds
+def installed_versions() -> Mapping[str, str]:
     """Return the versions of `PACKAGES` in this process."""
     return ray_nodes.versions_of(PACKAGES)
 

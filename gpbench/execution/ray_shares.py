@@ -55,24 +55,26 @@ def shares_of(options: ClusterOptions, needs: Needs, nodes: Sequence[Node]) -> S
             have too little for the workers of a pre-training.
     """
     gpus = _gpus(options, needs, nodes)
-    cpus = max((node.cpus for node in nodes), default=0)
-    if needs.cpus > cpus:
+    most = max((node.cpus for node in nodes), default=0)
+    if needs.cpus > most:
         mend = "" if options.address else "; --jobs 1 runs one stage at a time all the same"
         raise InvalidValueError(
-            "recipe.cpu_threads", needs.cpus, f"no machine has more than {cpus:g} processors{mend}"
+            "recipe.cpu_threads", needs.cpus, f"no machine has more than {most:g} processors{mend}"
         )
     with_gpus = [node for node in nodes if node.gpus >= gpus]
     if not with_gpus:
-        most = max(node.gpus for node in nodes)
+        most_gpus = max(node.gpus for node in nodes)
         raise InvalidValueError(
-            "--gpus-per-stage", gpus, f"no machine has so many GPUs; the most on one is {most:g}"
+            "--gpus-per-stage",
+            gpus,
+            f"no machine has so many GPUs; the most on one is {most_gpus:g}",
         )
-    cpus = max(node.cpus for node in with_gpus)
-    if needs.cpus > cpus:
+    most_beside_gpus = max(node.cpus for node in with_gpus)
+    if needs.cpus > most_beside_gpus:
         raise InvalidValueError(
             "recipe.cpu_threads",
             needs.cpus,
-            f"no machine with {gpus:g} GPUs has more than {cpus:g} processors; "
+            f"no machine with {gpus:g} GPUs has more than {most_beside_gpus:g} processors; "
             "--gpus-per-stage 0 runs the stages without",
         )
     slots = sum(_slots(node, needs.cpus, with_gpu=gpus > 0) for node in nodes)

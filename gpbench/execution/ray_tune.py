@@ -190,7 +190,10 @@ class _Stages(_NotKept, Searcher):  # type: ignore[misc]  # ray is untyped
 
 
 class _Stop(_NotKept, Stopper):  # type: ignore[misc]  # ray is untyped
-    """Ends Tune's loop when the run is to stop and all that it has waits for room."""
+    """Ends Tune's loop when the run is to stop and all that it has waits for room.
+
+    Tune drops no trial that waits, and ends only when all that it was given are over.
+    """
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

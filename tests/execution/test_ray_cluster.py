@@ -21,7 +21,13 @@ from ray.cluster_utils import Cluster
 from gpbench.core.errors import ConfigError, InvalidValueError, MissingExtraError
 from gpbench.execution import ray_cluster
 from gpbench.execution.executor import Died, Ended, Event, Progressed, Started
-from gpbench.execution.ray_cluster import ClusterOptions, Needs, differing, require_ray
+from gpbench.execution.ray_cluster import (
+    ClusterOptions,
+    Needs,
+    differing,
+    installed_versions,
+    require_ray,
+)
 from gpbench.execution.ray_tune import RayTune
 from tests.execution.ray_stages import FakeWork, Stage, act, pids
 
@@ -65,6 +71,16 @@ def test_versions_are_compared_by_name() -> None:
     )
 
 
+def test_versions_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([{"torch": "2.5"}])
+    monkeypatch.setattr("gpbench.execution.ray_nodes.versions_of", lambda _: next(answers))
+    installed_versions.cache_clear()
+    try:
+        assert installed_versions() == installed_versions() == {"torch": "2.5"}
+    finally:
+        installed_versions.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def head() -> Iterator[Cluster]:
     """Return a cluster of one node with one processor."""
@@ -92,8 +108,8 @@ def joining(cluster: Cluster) -> ClusterOptions:
     return ClusterOptions(f"127.0.0.1:{cluster.address.rpartition(':')[2]}")  # no network
 
 
-def joined(cluster: Cluster, cpus: int = 1, jobs: int | None = None) -> RayTune:
-    return RayTune(replace(joining(cluster), jobs=jobs), Needs(cpus, "cpu"), runner=act)
+def joined(cluster: Cluster, cpus: int = 1) -> RayTune:
+    return RayTune(joining(cluster), Needs(cpus, "cpu"), runner=act)
 
 
 def trial_folders(cluster: Cluster) -> list[Path]:
@@ -103,8 +119,11 @@ def trial_folders(cluster: Cluster) -> list[Path]:
 @pytest.mark.slow
 def test_a_joined_cluster_is_left_as_it_was(head: Cluster, tmp_path: Path) -> None:
     work = FakeWork([Stage(f"s{i}") for i in range(5)], tmp_path)
-    with joined(head, jobs=1) as ray_tune:
+    said: list[str] = []
+    options = replace(joining(head), jobs=1)
+    with RayTune(options, Needs(1, "cpu"), runner=act, say=said.append) as ray_tune:
         ray_tune.run(work)
+    assert said == [f"joining Ray at {options.address}"]
     assert set(work.state.values()) == {"done"}
     assert trial_folders(head) == []
 

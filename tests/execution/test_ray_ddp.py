@@ -338,7 +338,7 @@ def test_worker_with_other_versions_is_refused(tmp_path: Path) -> None:
     config = ray_ddp._trainer(asked, None, str(tmp_path), {"CPU": 1}, use_gpu=False)
     told = config.train_loop_config
     assert told["versions"] == installed_versions()
-    told["versions"]["torch"] = "0.1"
+    told["versions"] = {**told["versions"], "torch": "0.1"}
     with pytest.raises(OtherVersionsError) as caught:
         ray_ddp._work(told)
     raised = "".join(traceback.format_exception(caught.value))
@@ -372,7 +372,7 @@ def test_what_a_worker_starts_can_be_ended(tmp_path: Path) -> None:
 
     asked = request(tmp_path, pretrain_workers=2)
     told = ray_ddp._trainer(asked, None, str(tmp_path), {"CPU": 1}, use_gpu=False).train_loop_config
-    told["versions"]["torch"] = "0.1"  # it begins, and no more
+    told["versions"] = {**told["versions"], "torch": "0.1"}  # it begins, and no more
     held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         with pytest.raises(OtherVersionsError):
