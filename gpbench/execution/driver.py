@@ -25,6 +25,8 @@ HEARTBEAT_S = 5.0
 ELSEWHERE_S = 1.0
 """How often stages that another run is busy with are looked at."""
 
+_MEND = "; --retry-failed continues from its last checkpoint"
+
 
 @dataclass(frozen=True)
 class Job:
@@ -92,9 +94,16 @@ class _Running:
     """A stage that an executor has."""
 
     beat: Beat | None = None
+    began_at: float | None = None
+    """By the monotonic clock; None: it has not begun yet."""
     sign_at: float | None = None
-    """When it last got on, by the monotonic clock; None: it has not begun yet."""
+    """When it last got on, by the same clock."""
     hangs: bool = False
+
+    @property
+    def seconds(self) -> float:
+        """How long this attempt has run."""
+        return time.monotonic() - self.began_at if self.began_at is not None else 0.0
 
 
 class Driver:
@@ -175,7 +184,7 @@ class Driver:
             return  # it ended in the moment in which it was killed for hanging
         job = self._jobs[event.key]
         if isinstance(event, Started):
-            running.sign_at = time.monotonic()
+            running.began_at = running.sign_at = time.monotonic()
             self.store.begin(event.key)
             self.watcher.started(job)
         elif isinstance(event, Progressed):
@@ -183,9 +192,9 @@ class Driver:
         else:
             del self._running[event.key]
             if isinstance(event, Ended):
-                self._ended(job, event.sha256)
+                self._ended(job, running, event.sha256)
             else:
-                self._died(job, event.reason, hung=running.hangs)
+                self._died(job, running, event.reason)
 
     def tick(self) -> list[str]:
         now = time.monotonic()
@@ -261,7 +270,7 @@ class Driver:
             try:
                 self.files.forget(job.request)
             except StageError as error:
-                self._failed(job, "preempted", str(error))
+                self._failed(job, "preempted", f"{error}{_MEND}", 0.0)
                 return False
         self._begun.add(job.key)
         left = self.files.outcome(job.request, None)
@@ -281,9 +290,9 @@ class Driver:
         running.beat = event.beat
         self.watcher.progressed(job, event)
 
-    def _ended(self, job: Job, sha256: str | None) -> None:
+    def _ended(self, job: Job, running: _Running, sha256: str | None) -> None:
         if sha256 is None:
-            self._stopped(job)
+            self._stopped(job, running)
             return
         outcome = self.files.outcome(job.request, sha256)
         if outcome is None:
@@ -291,26 +300,30 @@ class Driver:
                 f"what it left in {job.request.storage or job.request.folder} cannot be read here: "
                 "share the working directory, or give --storage"
             )
-            self._died(job, reason)
+            self._died(job, running, reason)
         elif outcome.status == "preempted":  # its machine could not reach something
-            self._died(job, outcome.error or "")
+            self._died(job, running, outcome.error or "")
         else:
             self._commit(job, outcome)
 
-    def _stopped(self, job: Job) -> None:
+    def _stopped(self, job: Job, running: _Running) -> None:
         if not self.stop_wanted:
-            self._died(job, "it stopped without being told to")
+            self._died(job, running, "it stopped without being told to")
             return
         self.store.release(job.key)
         self.watcher.stopped(job)
 
-    def _died(self, job: Job, reason: str, *, hung: bool = False) -> None:
+    def _died(self, job: Job, running: _Running, reason: str) -> None:
         left = self.files.outcome(job.request, None)
         if left is not None and left.status in CONCLUSIVE:
             self._commit(job, left)  # it had finished, and its process could not tell
             return
-        if hung:
-            self._failed(job, "timeout", f"it did not get on for {self.timeout_s:g} s")
+        if running.hangs:
+            error = (
+                f"it did not get on for {self.timeout_s:g} s, the limit of --timeout, in which a "
+                "process must start, too: a higher one with --retry-failed continues it"
+            )
+            self._failed(job, "timeout", error, running.seconds)
             return
         self._deaths[job.key] += 1
         again = self._deaths[job.key] <= self.again.retries and not self.stop_wanted
@@ -320,12 +333,11 @@ class Driver:
         if again:
             self._queue.put_back(job.key)
         elif not self.stop_wanted:
-            self._failed(job, "preempted", reason)
+            self._failed(job, "preempted", f"{reason}{_MEND}", running.seconds)
 
-    def _failed(self, job: Job, status: Status, reason: str) -> None:
+    def _failed(self, job: Job, status: Status, error: str, seconds: float) -> None:
         """Commit a failure that its process could not write down itself."""
-        error = f"{reason}; --retry-failed continues from its last checkpoint"
-        self._commit(job, Outcome(job.key, status, utc_now(), 0.0, error))
+        self._commit(job, Outcome(job.key, status, utc_now(), seconds, error))
 
     def _commit(self, job: Job, outcome: Outcome) -> None:
         taken = self.store.commit(outcome, Path(job.request.folder))

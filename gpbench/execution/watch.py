@@ -53,6 +53,8 @@ class PlainWatcher(Watcher):
         self.total = 0
         self.counts: dict[State, int] = {"done": 0, "failed": 0, "blocked": 0}
         self.waited_for: set[str] = set()
+        self.failed_by: dict[str, str] = {}
+        """Error -> the stage of which it was said first."""
 
     def begun(self, jobs: Sequence[Job]) -> None:
         self.total = len(jobs)
@@ -67,7 +69,7 @@ class PlainWatcher(Watcher):
     def ended(self, job: Job, outcome: Outcome) -> None:
         ok = outcome.status == "ok"
         self.counts["done" if ok else "failed"] += 1
-        said = self.headline(outcome, job.item) if ok else str(outcome.error)
+        said = self.headline(outcome, job.item) if ok else self._why(job, str(outcome.error))
         word = "done" if ok else outcome.status.upper()
         self.say(f"{word} {stage_label(job.item)}: {said} ({outcome.duration_s:.1f} s)")
 
@@ -95,6 +97,13 @@ class PlainWatcher(Watcher):
         """Print one line."""
         over = sum(self.counts.values())
         self.console.print(Text(f"[{over}/{self.total}] {text}"), soft_wrap=True)
+
+    def _why(self, job: Job, error: str) -> str:
+        """Return an error, or the stage of which the same one was said before."""
+        if error in self.failed_by:
+            return f"as {self.failed_by[error]} above"
+        self.failed_by[error] = stage_label(job.item)
+        return error
 
     def __enter__(self) -> Self:
         return self

@@ -400,6 +400,8 @@ def test_misbehaving_strategies_take_nothing_else_down(
     failed = failed_of(workdir)
     assert {arm: status for arm, (status, _) in failed.items()} == FAILING
     assert "the plugin's own fault" in failed["raises"][1]
+    assert said.err.count("it did not get on for 40 s, the limit of --timeout") == 1  # of two
+    assert all(int(seconds) >= 40 for seconds in re.findall(r"TIMEOUT .*\((\d+)\.", said.err))
     assert "Traceback" not in said.err
     tried = notes.read_text()
     assert {fault: len(re.findall(rf"{fault} \d+", tried)) for fault in faults} == {
