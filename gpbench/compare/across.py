@@ -15,11 +15,10 @@ from gpbench.compare.comparison import Exact, Omnibus
 from gpbench.compare.evidence import Evidence
 from gpbench.compare.study import Run, Study
 from gpbench.compare.words import Level
-from gpbench.core.errors import ComparisonError
 from gpbench.stats.effect import d_z
 from gpbench.stats.friedman import friedman
 from gpbench.stats.power import FOR_A_VERDICT
-from gpbench.stats.satterthwaite import RESOLUTION, t_test, unit_term
+from gpbench.stats.satterthwaite import NO_SPREAD, RESOLUTION, t_test, unit_term
 from gpbench.stats.sign_flip import floor, sign_flip_p
 from gpbench.stats.signed_rank import hodges_lehmann, signed_rank
 
@@ -59,11 +58,10 @@ def over_datasets(
     if level == "checkpoint" and asked == "strategy":
         return replace(found, level="strategy", reason=suite.reason)
     shared = [sample for sample in suite.samples if sample.shared]
-    terms = [sample.term for sample in shared]
-    try:
-        test = t_test(mean(values), [unit_term(values), *terms], alpha)
-    except ComparisonError as error:
-        return replace(found, reason=str(error))
+    between = unit_term(values)
+    if not between.variance:
+        return replace(found, reason=NO_SPREAD)
+    test = t_test(mean(values), [between, *(sample.term for sample in shared)], alpha)
     few = any(len(sample.values) < FOR_A_VERDICT for sample in shared)
     return replace(
         found,

@@ -29,7 +29,7 @@ from gpbench.stats.bootstrap import (
     paired_bootstrap,
     resample,
 )
-from gpbench.stats.satterthwaite import Term, TTest, envelope, t_test
+from gpbench.stats.satterthwaite import Term, t_test
 from gpbench.stats.swap import swap_p
 
 FEWEST_DRAWS = 1_000
@@ -81,10 +81,8 @@ class ImageScope:
     """A difference that is to hold on new images of the dataset, in percent points.
 
     `se`, `df`, `p` and `ci` combine what varies between runs (where known: else a warning says that
-    it is not in them) with the choice of scenes. `df` is Satterthwaite's, but no more than the runs
-    alone have: a claim about new images includes the claim about these ones, and is never firmer.
-    `se_cluster` and `jackknife_se` are the choice of scenes alone, and so is the `percentile`
-    interval, which needs 20 scenes.
+    it is not in them) with the choice of scenes. `se_cluster` and `jackknife_se` are the latter
+    alone, and so is the `percentile` interval, which needs 20 scenes.
     """
 
     difference: float
@@ -222,7 +220,7 @@ def _scope(
 ) -> ImageScope | str:
     cluster = Term(found.se**2, found.clusters - 1)
     try:
-        test = _tested(found.difference, asked.evidence, cluster, alpha)
+        test = t_test(found.difference, [*(s.term for s in asked.evidence.samples), cluster], alpha)
     except ComparisonError as error:
         return str(error)
     return ImageScope(
@@ -244,16 +242,6 @@ def _scope(
         ),
         warnings=tuple(_warnings(asked, found, test_set)),
     )
-
-
-def _tested(difference: float, runs: Evidence, cluster: Term, alpha: float) -> TTest:
-    """Return the test of a difference with the chance of runs, where known, and of scenes.
-
-    Raises:
-        ComparisonError: If nothing varies.
-    """
-    test = t_test(difference, [*(sample.term for sample in runs.samples), cluster], alpha)
-    return envelope([test, *([runs.test] if runs.test else [])], alpha)
 
 
 def _warnings(asked: Asked, found: ClusterBootstrap, test_set: _TestSet) -> Iterable[str]:

@@ -29,6 +29,7 @@ CLOSER = (
     "yet these datasets' own average does not show it: the gains agree more closely than their "
     "runs let expect"
 )
+FEW_RUNS = "yet on these images it is not decided: the runs are few, and alone have fewer degrees"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def contrasts(
         made.append(
             replace(
                 contrast,
-                scopes=(*contrast.scopes, *([Scoped("images", claim)] if claim else [])),
+                scopes=(*contrast.scopes, *_scoped(claim, headline)),
                 against=tuple(
                     Against(each.baseline, verdicts.headline)
                     for each, verdicts in zip(group.drafts, own, strict=True)
@@ -140,8 +141,12 @@ def _images(
     ]
 
 
+def _scoped(claim: Finding | None, headline: Finding) -> tuple[Scoped, ...]:
+    return (Scoped("images", _beyond(claim, headline, FEW_RUNS)),) if claim else ()
+
+
 def _as_evidence(scope: ImageScope, runs: Evidence) -> Evidence:
-    """Return what a verdict about new images is made from, no firmer than that of the runs."""
+    """Return what a verdict about new images is made from."""
     test = TTest(scope.difference, scope.se, scope.df, scope.p, scope.ci)
     return replace(runs, difference=scope.difference, test=test, samples=())
 
@@ -153,20 +158,20 @@ def _verdicts(drafts: Sequence[Draft], judge: Judge) -> list[Verdicts]:
     across = _nested(judge, [(each.across,) if each.across else () for each in drafts])
     backbones = _nested(judge, [[e for _, e in each.backbones] for each in drafts])
     return [
-        Verdicts(headline, own, _beyond(new[0], headline) if new else None, by_backbone)
+        Verdicts(headline, own, _beyond(new[0], headline, CLOSER) if new else None, by_backbone)
         for headline, own, new, by_backbone in zip(headlines, rows, across, backbones, strict=True)
     ]
 
 
-def _beyond(claim: Finding, headline: Finding) -> Finding:
-    """Return the claim about new datasets, cautioned where less is known of these.
+def _beyond(claim: Finding, headline: Finding, why: str) -> Finding:
+    """Return a claim beyond the data, cautioned where it is decided and the headline is not.
 
-    Each test is right on its own: one rests on how much gains vary between datasets, the other on
-    how much runs do. Gains can agree by chance more closely than their runs let expect.
+    Each test is right on its own. Gains can agree by chance more closely than their runs let
+    expect; scenes add to the standard error, but to Satterthwaite's degrees of freedom too.
     """
     if claim.verdict == headline.verdict or claim.verdict in ("inconclusive", "undecidable"):
         return claim
-    return replace(claim, reason=f"{claim.reason}; {CLOSER}")
+    return replace(claim, reason=f"{claim.reason}; {why}")
 
 
 def _nested(judge: Judge, families: Sequence[Sequence[Evidence]]) -> list[tuple[Finding, ...]]:

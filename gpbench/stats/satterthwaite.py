@@ -83,24 +83,6 @@ def t_test(difference: float, terms: Sequence[Term], alpha: float) -> TTest:
     return TTest(difference, se, df, p, (difference - half, difference + half))
 
 
-def envelope(tests: Sequence[TTest], alpha: float) -> TTest:
-    """Return the test of the first's difference that is no firmer than any of them, at any level.
-
-    It has the largest standard error and the fewest degrees of freedom of all. Terms that are added
-    to a variance widen it, but can raise Satterthwaite's degrees of freedom and so lower p: a claim
-    beyond the data could seem firmer than the one about the data, which it includes.
-
-    Args:
-        tests: Of the same difference, at least one.
-        alpha: The interval covers 1 - alpha.
-    """
-    difference = tests[0].difference
-    se, df = max(test.se for test in tests), min(test.df for test in tests)
-    half = t_quantile(alpha, df) * se
-    ci = (difference - half, difference + half)
-    return TTest(difference, se, df, two_sided_p(difference / se, df), ci)
-
-
 def two_sided_p(t: float, df: float) -> float:
     """Return P(|T| >= |t|) for Student's t, in (0, 1]."""
     return float(special.betainc(df / 2, 0.5, df / (df + t * t)))

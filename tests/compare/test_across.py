@@ -165,7 +165,7 @@ def suite_of(pretrainings: list[float], stem: int | None) -> Study:
 
 
 def test_an_error_that_all_gains_share_widens_a_claim_about_new_datasets() -> None:
-    errors = [-1.0, 0.0, 1.0]
+    errors = [-2.0, 0.0, 2.0]
     apart, shared = (compare(suite_of(errors, stem), Request()).contrasts[0] for stem in (None, 3))
     (alone,), (common,) = apart.scopes, shared.scopes
     assert alone.finding.p == pytest.approx(stats.ttest_1samp([1, 2, 3], 0).pvalue)
@@ -173,10 +173,11 @@ def test_an_error_that_all_gains_share_widens_a_claim_about_new_datasets() -> No
     own = alone.finding.ci or (0, 0)
     assert high - low > own[1] - own[0]
     assert (common.finding.p or 0) > (alone.finding.p or 0)
-    # the gains' variance 1 / 3 and that of two arms' pre-trainings, 1 / 3 each
-    se = (1 / 3 + 2 * 1 / 3) ** 0.5
-    assert common.finding.df == 2  # of three datasets
-    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, 2) * se)
+    # the gains' variance 1 / 3 and that of two arms' pre-trainings, 4 / 3 each
+    se = (1 / 3 + 2 * 4 / 3) ** 0.5
+    df = se**4 / ((1 / 3) ** 2 / 2 + 2 * (4 / 3) ** 2 / 2)
+    assert common.finding.df == pytest.approx(df)
+    assert (high - low) / 2 == pytest.approx(stats.t.ppf(0.975, df) * se)
 
 
 def test_two_shared_pretrainings_are_too_few_for_a_verdict_about_new_datasets() -> None:

@@ -309,9 +309,21 @@ def test_rows_are_known_by_the_lines_of_the_file(table: Path) -> None:
     assert sorted(read_rows(table)) == [2, 4]
 
 
-def test_rows_without_a_pretraining_number_are_said_to_be_taken_as_units(tmp_path: Path) -> None:
+def test_a_table_without_pretraining_numbers_says_that_its_rows_are_taken_as_units(
+    tmp_path: Path,
+) -> None:
     rows = [f"{arm},net,town,{seed},{50 + seed}" for arm in "ab" for seed in range(3)]
     path = write(tmp_path / "results.csv", HEADER, *rows)
     found = compare(table_study(path), Request(baselines=("a",)))
-    (told,) = [w for w in found.warnings if "no pretrain_seed" in w]
-    assert told.startswith("no pretrain_seed for a, b: each row is taken as a pre-training")
+    (told,) = [w for w in found.warnings if "pretrain_seed" in w]
+    assert told.startswith("the table has no pretrain_seed: each row is taken as a pre-training")
+
+
+def test_rows_without_a_pretraining_number_beside_others_are_of_an_arm_without_one(
+    tmp_path: Path,
+) -> None:
+    rows = [f"a,net,town,{s},{50 + s},{s}" for s in range(3)]
+    rows += [f"scratch,net,town,{s},{40 + s}," for s in range(3)]
+    path = write(tmp_path / "results.csv", f"{HEADER},pretrain_seed", *rows)
+    found = compare(table_study(path), Request(baselines=("a",)))
+    assert not [w for w in found.warnings if "pretrain_seed" in w]

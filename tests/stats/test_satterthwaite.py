@@ -12,7 +12,6 @@ from gpbench.core.errors import ComparisonError
 from gpbench.stats.satterthwaite import (
     Term,
     TTest,
-    envelope,
     equivalence_p,
     t_quantile,
     t_test,
@@ -158,22 +157,3 @@ def test_equivalent_is_the_wider_interval_inside_the_margin(
     reach = max(map(abs, found.interval(2 * alpha)))
     assume(abs(reach - margin) > 1e-6)
     assert (equivalence_p(found, margin) < alpha) == (reach < margin)
-
-
-@given(
-    tests=st.lists(st.tuples(st.floats(0.1, 10), st.floats(1, 50)), min_size=1, max_size=4),
-    alpha=st.floats(0.001, 0.4),
-)
-def test_an_envelope_is_no_firmer_than_any_test_at_any_level(
-    tests: list[tuple[float, float]], alpha: float
-) -> None:
-    single = [t_test(1.0, [Term(se**2, df)], alpha) for se, df in tests]
-    found = envelope(single, alpha)
-    for test in single:
-        assert found.p >= test.p * (1 - 1e-12)
-        assert equivalence_p(found, 2.0) >= equivalence_p(test, 2.0) * (1 - 1e-12)
-        for level in (alpha, alpha / 20):
-            (low, high), (inner, outer) = found.interval(level), test.interval(level)
-            assert low <= inner + 1e-9
-            assert outer <= high + 1e-9
-    assert found.ci == found.interval(alpha)
