@@ -46,7 +46,7 @@ def print_plan(document: dict[str, Any], *, detailed: bool) -> None:
 
 def _design_lines(design: dict[str, Any]) -> list[str]:
     known = "--sd" if design["sd"] is not None else "the upper 80 % limit of the stored spread"
-    smallest, shown = design["p_floor"], design["detectable_difference"]
+    shown = design["detectable_difference"]
     level = (
         f"Level: {design['level']} ({number(design['pretrainings'], 'pre-training')} x "
         f"{number(design['finetunings'], 'fine-tuning')} per arm and dataset); "
@@ -62,8 +62,8 @@ def _design_lines(design: dict[str, Any]) -> list[str]:
             f"Detectable difference: {shown:.2f} pp with 80 % power, {where}alpha "
             f"{design['alpha']:g}{corrected}, by {known}."
         )
-    exact = design["p_floor_reason"] or f"p of {smallest:.2g} at least"
-    return [level, gain, f"Exact tests over datasets: {exact}."]
+    limit = design["p_floor_reason"]
+    return [level, gain, *([f"Exact tests over datasets: {limit}."] if limit else [])]
 
 
 def _cost_lines(estimate: dict[str, Any]) -> list[str]:

@@ -39,8 +39,9 @@ def over_datasets(
 
     The gains vary between datasets, and with pre-trainings that several datasets share: their
     error is common to all gains, so the spread of the gains does not show it. Both variances are
-    added; where no pre-training is shared this is the paired t test. With one pre-training of an
-    arm the claim is conditional on it.
+    added, which raises the degrees of freedom too: of both tests the larger p counts. Where no
+    pre-training is shared this is the paired t test. With one pre-training of an arm the claim is
+    conditional on it.
 
     Args:
         pairs: Both arms on each dataset.
@@ -61,14 +62,15 @@ def over_datasets(
     between = unit_term(values)
     if not between.variance:
         return replace(found, reason=NO_SPREAD)
-    test = t_test(mean(values), [between, *(sample.term for sample in shared)], alpha)
+    alone = t_test(mean(values), [between], alpha)
+    both = t_test(mean(values), [between, *(sample.term for sample in shared)], alpha)
     few = any(len(sample.values) < FOR_A_VERDICT for sample in shared)
     return replace(
         found,
         reason="; ".join(filter(None, [found.reason, suite.reason if few else ""])),
         decisive=not few,
-        test=test,
-        method="satterthwaite" if shared else "paired-t",
+        test=both if both.p > alone.p else alone,
+        method="satterthwaite" if both.p > alone.p else "paired-t",
     )
 
 

@@ -99,7 +99,7 @@ def contrasts(
                     if len(own) > 1
                 ),
                 sensitivity=_sensitivity(group.study, best, headline, readings[group.best]),
-                needed=needs(best.evidence, best.rows, alpha, request.margin),
+                needed=needs(best.evidence, best.rows, alpha, request.margin, best.pretrainings),
             )
         )
     return tuple(made)

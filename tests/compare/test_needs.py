@@ -13,7 +13,7 @@ from gpbench.compare.needs import needs
 from gpbench.compare.words import Correction
 from gpbench.stats.power import power_two_sample, upper_sd
 from gpbench.stats.satterthwaite import TTest, t_test
-from tests.compare.made import pretrained, study_of
+from tests.compare.made import pretrained, study_of, untrained
 
 A, B = (50.0, 51.0, 52.0), (49.0, 50.0, 51.0)
 
@@ -169,3 +169,13 @@ def test_two_datasets_are_too_few_and_equal_gains_have_no_spread() -> None:
     found = needs(two(), [row(1, 1)] * 3, 0.05, None)
     assert found.datasets is None
     assert "same gain" in found.sentence
+
+
+def test_arms_without_pretraining_need_runs() -> None:
+    study = study_of(
+        untrained("scratch", "town", [50, 52, 54]) + untrained("new", "town", [51, 53, 55])
+    )
+    (contrast,) = compare(study, Request(baselines=("scratch",))).contrasts
+    assert contrast.needed
+    assert "runs per arm" in contrast.needed.sentence
+    assert "pre-training" not in contrast.needed.sentence
