@@ -169,6 +169,8 @@ class Needed:
     pretrainings: int | None
     datasets: int | None
     sentence: str
+    precise: int | None = None
+    """Pre-trainings per arm that bring the interval to half the margin to each side."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from gpbench.stats.power import (
     smallest,
     upper_sd,
 )
-from gpbench.stats.satterthwaite import RESOLUTION, Term, t_test
+from gpbench.stats.satterthwaite import RESOLUTION, Term, TTest, t_test
 
 MORE_DATASETS = 4
 """The example of how much datasets narrow an interval."""
@@ -52,11 +52,11 @@ def needs(
             None, None, "no difference was observed: nothing to plan for without --margin"
         )
     which = "the margin" if margin is not None else "the observed difference"
-    units, of_units = _units(suite, gap, alpha, _called(pretrainings))
+    of_units, units, precise = _units(suite, gap, margin, alpha, _called(pretrainings))
     datasets, of_datasets = _datasets(rows, gap, alpha)
-    sentences = [of_units, *([of_datasets] if of_datasets else [])]
+    sentences = [*of_units, *([of_datasets] if of_datasets else [])]
     aim = f"80 % power for {gap:.2f} pp ({which}) at alpha {alpha:.3g}"
-    return Needed(units, datasets, f"{aim}: {'; '.join(sentences)}")
+    return Needed(units, datasets, f"{aim}: {'; '.join(sentences)}", precise)
 
 
 def _called(pretrainings: tuple[int, int]) -> str:
@@ -66,24 +66,44 @@ def _called(pretrainings: tuple[int, int]) -> str:
     return "pre-trainings (or runs, where there are none)" if any(pretrainings) else "runs"
 
 
-def _units(suite: Evidence, gap: float, alpha: float, called: str) -> tuple[int | None, str]:
+def _units(
+    suite: Evidence, gap: float, margin: float | None, alpha: float, called: str
+) -> tuple[list[str], int | None, int | None]:
+    """Return sentences, the units per arm that power needs, and those that half a margin does."""
     if suite.test is None or not suite.samples:
-        return None, f"{called} unknown ({suite.reason})"
+        return [f"{called} unknown ({suite.reason})"], None, None
     if suite.level == "checkpoint":
-        return None, (
+        told = (
             "pre-trainings unknown: with one in an arm nobody knows how much they vary; begin with "
             f"{FOR_A_VERDICT} per arm"
         )
+        return [told], None, None
     widen = upper_sd(1.0, suite.test.df) ** 2
     of_one = [widen * sample.term.variance * len(sample.values) for sample in suite.samples]
 
-    def power(units: int) -> float:
-        test = t_test(gap, [Term(each / units, units - 1) for each in of_one], alpha)
-        return power_t(test.se, test.df, gap, alpha)
+    def planned(units: int) -> TTest:
+        return t_test(gap, [Term(each / units, units - 1) for each in of_one], alpha)
 
-    needed = max(FOR_A_VERDICT, smallest(lambda units: power(units) >= USUAL_POWER))
+    def powerful(units: int) -> bool:
+        test = planned(units)
+        return power_t(test.se, test.df, gap, alpha) >= USUAL_POWER
+
+    needed = max(FOR_A_VERDICT, smallest(powerful))
     have = min(len(sample.values) for sample in suite.samples)
-    return needed, f"{needed} {called} per arm ({have} now)"
+    told = f"{needed} {called} per arm ({have} now)"
+    if margin is None:
+        return [told], needed, None
+
+    def narrow(units: int) -> bool:
+        low, high = planned(units).ci
+        return high - low <= margin
+
+    precise = max(FOR_A_VERDICT, smallest(narrow))
+    stop = (
+        f"{precise} for an interval of +-{margin / 2:g} pp, half the margin: to stop there leaves "
+        "p valid"
+    )
+    return [told, stop], needed, precise
 
 
 def _datasets(rows: Sequence[Evidence], gap: float, alpha: float) -> tuple[int | None, str]:

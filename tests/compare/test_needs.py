@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+from scipy import stats
 
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Request
@@ -179,3 +180,23 @@ def test_arms_without_pretraining_need_runs() -> None:
     assert contrast.needed
     assert "runs per arm" in contrast.needed.sentence
     assert "pre-training" not in contrast.needed.sentence
+
+
+def test_half_the_margin_is_reached_by_so_many_pretrainings_and_no_fewer() -> None:
+    study = study_of(
+        pretrained("imagenet", "town", [50, 52, 54]) + pretrained("new", "town", [51, 53, 55])
+    )
+    (contrast,) = compare(study, Request(margin=4.0)).contrasts
+    assert contrast.needed
+    precise = contrast.needed.precise
+    assert precise
+    sd = upper_sd(2.0, 4)  # of both arms, pooled by Welch's four degrees of freedom
+
+    def half_width(units: int) -> float:
+        return float(stats.t.ppf(0.975, 2 * (units - 1)) * sd * math.sqrt(2 / units))
+
+    assert half_width(precise) <= 2.0 < half_width(precise - 1)
+    assert f"{precise} for an interval of +-2 pp, half the margin" in contrast.needed.sentence
+    (without,) = compare(study, Request()).contrasts
+    assert without.needed
+    assert without.needed.precise is None
