@@ -19,6 +19,7 @@ from gpbench.core.errors import GpbenchError, StageInterruptedError
 from gpbench.core.stage import CONCLUSIVE, Outcome, StageRequest
 from gpbench.engine.monitor import Beat
 from gpbench.execution.executor import Died, Ended, Event, Executor, Progressed, Started, Work
+from gpbench.execution.signals import ignore_here
 
 _SPAWN = multiprocessing.get_context("spawn")  # a forked torch process may hang in its thread pool
 
@@ -193,8 +194,7 @@ class _Line:
 def _serve(pipe: Connection) -> None:
     """Run stages one after another until the driver ends this process or is gone itself."""
     for number in _DRIVERS:
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, _DRIVERS)
+        ignore_here(number)
     from gpbench.stages.run import run_stage  # noqa: PLC0415  slow to load: in workers only
 
     line = _Line(pipe)
