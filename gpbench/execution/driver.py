@@ -96,6 +96,8 @@ class _Running:
     beat: Beat | None = None
     began_at: float | None = None
     """By the monotonic clock; None: it has not begun yet."""
+    started_at: str = field(default_factory=utc_now)
+    """The same moment in UTC; until it has begun, when it was handed out."""
     sign_at: float | None = None
     """When it last got on, by the same clock."""
     hangs: bool = False
@@ -185,6 +187,7 @@ class Driver:
         job = self._jobs[event.key]
         if isinstance(event, Started):
             running.began_at = running.sign_at = time.monotonic()
+            running.started_at = utc_now()
             self.store.begin(event.key)
             self.watcher.started(job)
         elif isinstance(event, Progressed):
@@ -270,7 +273,7 @@ class Driver:
             try:
                 self.files.forget(job.request)
             except StageError as error:
-                self._failed(job, "preempted", f"{error}{_MEND}", 0.0)
+                self._failed(job, _Running(), "preempted", f"{error}{_MEND}")
                 return False
         self._begun.add(job.key)
         left = self.files.outcome(job.request, None)
@@ -323,7 +326,7 @@ class Driver:
                 f"it did not get on for {self.timeout_s:g} s, the limit of --timeout, in which a "
                 "process must start, too: a higher one with --retry-failed continues it"
             )
-            self._failed(job, "timeout", error, running.seconds)
+            self._failed(job, running, "timeout", error)
             return
         self._deaths[job.key] += 1
         again = self._deaths[job.key] <= self.again.retries and not self.stop_wanted
@@ -333,11 +336,11 @@ class Driver:
         if again:
             self._queue.put_back(job.key)
         elif not self.stop_wanted:
-            self._failed(job, "preempted", f"{reason}{_MEND}", running.seconds)
+            self._failed(job, running, "preempted", f"{reason}{_MEND}")
 
-    def _failed(self, job: Job, status: Status, error: str, seconds: float) -> None:
+    def _failed(self, job: Job, running: _Running, status: Status, error: str) -> None:
         """Commit a failure that its process could not write down itself."""
-        self._commit(job, Outcome(job.key, status, utc_now(), seconds, error))
+        self._commit(job, Outcome(job.key, status, running.started_at, running.seconds, error))
 
     def _commit(self, job: Job, outcome: Outcome) -> None:
         taken = self.store.commit(outcome, Path(job.request.folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -98,16 +99,21 @@ def test_outcome_that_cannot_be_seen_or_is_another_is_not_committed(world: World
     assert str(world.folder_of(bad)) in str(world.store.status().failed[0].error)
 
 
+def clock(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
+
+
 def test_hanging_stage_is_named_until_it_dies_and_is_a_timeout(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
     monkeypatch.setattr("gpbench.execution.driver.time.monotonic", lambda: now)
-    took: list[float] = []
+    monkeypatch.setattr("gpbench.execution.driver.utc_now", lambda: clock(now))
+    took: list[tuple[str, float]] = []
 
     class Noting(Watcher):
         def ended(self, job: Job, outcome: Outcome) -> None:  # noqa: ARG002  the base class's
-            took.append(outcome.duration_s)
+            took.append((outcome.started_at, outcome.duration_s))
 
     driver = Driver(world.store, StageFiles(), Noting(), Again(), timeout_s=10.0)
     heard: list[tuple[float, list[str]]] = []
@@ -140,7 +146,7 @@ def test_hanging_stage_is_named_until_it_dies_and_is_a_timeout(
         "it did not get on for 10 s, the limit of --timeout, in which a process must start, too: "
         "a higher one with --retry-failed continues it"
     )
-    assert took == [24.0]
+    assert took == [(clock(1100.0), 24.0)]  # from when it had begun, not to run after its end
 
 
 def test_stage_is_running_once_it_has_begun_and_not_while_it_waits_for_room(world: World) -> None:
