@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 import typer
 
 from gpbench.cli.output import stderr
+from gpbench.execution.signals import only_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from rich.console import Console
 
     from gpbench.execution.driver import Driver
+    from gpbench.execution.signals import Handler
 
 INTERRUPTED = 130
 """Exit code."""
@@ -34,8 +36,11 @@ def before_stages() -> Iterator[None]:
 
     The handler itself says it: a library that is just imported may keep the exception to itself.
     """
+    came = False
 
     def handle(_signum: int, _frame: object) -> None:
+        nonlocal came
+        came = True
         for number in SIGNALS:
             signal.signal(number, _end_now)
         typer.echo(_NOTHING_BEGUN, err=True)
@@ -44,6 +49,8 @@ def before_stages() -> Iterator[None]:
     try:
         with _handled_by(handle):
             yield
+            if came:
+                raise KeyboardInterrupt  # noqa: TRY301  again: a library kept it to itself
     except KeyboardInterrupt:
         say_how_to_continue(stderr(), forced=True)
         raise  # ends with 130
@@ -87,8 +94,9 @@ def say_how_to_continue(console: Console, *, forced: bool = False) -> None:
 
 
 @contextmanager
-def _handled_by(handle: Callable[[int, object], None]) -> Iterator[None]:
-    previous = {number: signal.signal(number, handle) for number in SIGNALS}
+def _handled_by(handle: Handler) -> Iterator[None]:
+    here = only_here(handle)
+    previous = {number: signal.signal(number, here) for number in SIGNALS}
     try:
         yield
     finally:

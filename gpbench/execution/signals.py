@@ -1,10 +1,27 @@
-"""A signal that is the driver's to answer: batch systems send it to every process of a job."""
+"""A signal that is one process's to answer: batch systems send it to every process of a job."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable
 from types import FrameType
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+def only_here(handle: Handler) -> Handler:
+    """Return a handler that is this process's alone: one forked from it ends by the signal."""
+    here = os.getpid()
+
+    def handle_here(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == here:
+            handle(number, frame)
+        else:  # a forked child has this handler too
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    return handle_here
 
 
 def ignore_here(number: int) -> None:
@@ -13,12 +30,5 @@ def ignore_here(number: int) -> None:
     A signal that is blocked or set to `SIG_IGN` is so in every child too, and a
     `multiprocessing.Pool` of a plugin, which ends its workers by SIGTERM, would wait for ever.
     """
-    here = os.getpid()
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        if os.getpid() != here:  # a forked child has this handler too
-            signal.signal(number, signal.SIG_DFL)
-            signal.raise_signal(number)
-
-    signal.signal(number, handle)
+    signal.signal(number, only_here(lambda _number, _frame: None))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})

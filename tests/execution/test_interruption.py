@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import random
 import shlex
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import pytest
 
+from gpbench.cli.interruption import before_stages, interruptible
+from gpbench.cli.output import stderr
 from tests.cli.conftest import TINY, Said
 from tests.cli.test_run import counts_of
-from tests.execution.runs import Process, Run, ran_well, states_of, wait_until
+from tests.execution.runs import LONG_S, Process, Run, ran_well, states_of, wait_until
+from tests.execution.worlds import World
 from tests.plugins import install
 
 ARGUMENTS = (
@@ -125,7 +130,7 @@ def test_signal_before_any_stage_ends_the_run_and_says_how_to_go_on(
     with planning(tmp_path) as run:
         wait_until(reached.exists, "the import of the strategy")
         os.kill(run.pid, number)
-        said = run.ended(30)
+        said = run.ended()
     command = shlex.join(["gpbench", "run", *run.arguments, "--workdir", str(run.workdir)])
     assert said == Said(130, "", f"stopped before any stage began\nContinue with: {command}\n")
 
@@ -140,7 +145,34 @@ def test_second_ctrl_c_ends_a_run_that_kept_the_first_to_itself(
         run.interrupt()
         wait_until(lambda: "stopped before any stage began" in run.err, "the answer to Ctrl-C")
         run.interrupt()
-        assert run.ended(30) == Said(130, "", "stopped before any stage began\n")
+        assert run.ended() == Said(130, "", "stopped before any stage began\n")
+
+
+def test_ctrl_c_that_a_library_keeps_to_itself_ends_the_run_all_the_same(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(KeyboardInterrupt), before_stages(), suppress(BaseException):
+        signal.raise_signal(signal.SIGINT)
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "stopped before any stage began"
+    assert said[1].startswith("Continue with: gpbench ")
+
+
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_sigterm_to_a_forked_child_ends_it_and_is_not_the_runs(
+    when: str, world: World, capfd: pytest.CaptureFixture[str]
+) -> None:
+    during = interruptible(world.driver(), stderr())
+    handled: AbstractContextManager[None] = before_stages() if when == "before" else during
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(10 * LONG_S,))
+    with handled:
+        child.start()
+        child.terminate()
+        child.join(LONG_S)
+        code = child.exitcode
+        child.kill()
+    assert code == -signal.SIGTERM
+    assert capfd.readouterr() == ("", "")
 
 
 def _workers(run: Run) -> list[Process]:
