@@ -34,13 +34,17 @@ def watched_folder() -> Iterator[Path]:
     if len(os.fsencode(parent)) > LONGEST:
         parent = "/tmp"  # noqa: S108  mkdtemp makes a fresh folder that only its owner may enter
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
-    warden = subprocess.Popen(  # noqa: S603  this interpreter and this file
-        [sys.executable, "-I", "-S", __file__, str(folder), str(os.getpid())],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,  # Ctrl-C and a closed terminal are not meant for it
-    )
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # not meant for it
+    try:
+        warden = subprocess.Popen(  # noqa: S603  this interpreter and this file
+            [sys.executable, "-I", "-S", __file__, str(folder), str(os.getpid())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C and a closed terminal are not meant for it
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
     try:
         with warden:  # closes its standard input and waits for it
             yield folder
@@ -75,6 +79,5 @@ def _holders(folder: Path) -> set[int]:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # meant for the run
     sys.stdin.read()  # until the run closes it, or is gone
     clear_away(Path(sys.argv[1]), {os.getpid(), int(sys.argv[2])})
