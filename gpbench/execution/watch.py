@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ from gpbench.planning.durations import Pace
 
 Headline = Callable[[Outcome, PlanItem], str]
 """A finished stage -> what is said of its result, such as "mIoU 43.2"."""
+
+_CLAUSE_END = re.compile(r"[,;.]?\s*\n|[,;.]\s|\.$")
 
 
 def watcher(
@@ -99,9 +102,9 @@ class PlainWatcher(Watcher):
         self.console.print(Text(f"[{over}/{self.total}] {text}"), soft_wrap=True)
 
     def _why(self, job: Job, error: str) -> str:
-        """Return an error, or the stage of which the same one was said before."""
+        """Return an error, or its first clause and the stage of which all of it was said."""
         if error in self.failed_by:
-            return f"as {self.failed_by[error]} above"
+            return f"{_CLAUSE_END.split(error, maxsplit=1)[0]}, as {self.failed_by[error]} above"
         self.failed_by[error] = stage_label(job.item)
         return error
 

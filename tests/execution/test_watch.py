@@ -74,17 +74,18 @@ def test_plain_lines_say_what_ended_and_how() -> None:
     ]
 
 
-def test_error_that_several_stages_share_is_said_once() -> None:
+def test_error_that_several_stages_share_is_said_in_full_once() -> None:
     watching = PlainWatcher(console(), headline)
     watching.begun(JOBS)
-    for number, error in enumerate(["too slow", "too slow", "too large", "too slow"]):
+    slow = "it took 3.5 s, the limit: a higher one helps"
+    for number, error in enumerate([slow, slow, "too large", slow]):
         watching.ended(JOBS[number], ended(JOBS[number].key, "timeout", error=error))
     name = [stage_label(each.item) for each in JOBS]
     assert said(watching) == [
-        f"[1/8] TIMEOUT {name[0]}: too slow (12.5 s)",
-        f"[2/8] TIMEOUT {name[1]}: as {name[0]} above (12.5 s)",
+        f"[1/8] TIMEOUT {name[0]}: {slow} (12.5 s)",
+        f"[2/8] TIMEOUT {name[1]}: it took 3.5 s, as {name[0]} above (12.5 s)",
         f"[3/8] TIMEOUT {name[2]}: too large (12.5 s)",
-        f"[4/8] TIMEOUT {name[3]}: as {name[0]} above (12.5 s)",
+        f"[4/8] TIMEOUT {name[3]}: it took 3.5 s, as {name[0]} above (12.5 s)",
     ]
 
 
