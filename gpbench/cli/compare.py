@@ -261,7 +261,8 @@ def _check_scored(study: Study) -> None:
     told = [f"{number} {status}" for status, number in sorted(counts.items())]
     if unrun:
         told.append(f"{unrun} not run yet: `gpbench status` shows how far it is")
-    raise ComparisonError(f"'{study.name}' has no score to compare: {', '.join(told)}")
+    why = ", ".join(told) or "it has no fine-tunings"
+    raise ComparisonError(f"'{study.name}' has no score to compare: {why}")
 
 
 def _hand_out(

@@ -55,4 +55,6 @@ def _publish(finished: Finished, format_: options.DataFormat) -> None:
     if format_ is options.DataFormat.table and not isinstance(compared, str):
         print_comparison(compared, stdout(), detailed=False)
     site = build_site(finished.store, name, finished.place.workdir / "site")
-    stderr().print(f"The site: {site.resolve()}", markup=False, soft_wrap=True)
+    again = f"gpbench compare --workdir {finished.place.workdir} -v"
+    told = f"The site: {site.resolve()}\nThe verdicts again, with all details: {again}"
+    stderr().print(told, markup=False, soft_wrap=True)

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 
 PIPE_WIDTH = 120
-"""Columns of a table that goes into a file or pipe, unless COLUMNS says another number."""
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -33,8 +32,13 @@ def stdout() -> Console:
     console = Console()
     if console.is_terminal:
         return console
-    width = None if os.environ.get("COLUMNS", "").isdigit() else PIPE_WIDTH
-    return Console(file=cast("IO[str]", _Piped(sys.stdout)), width=width)
+    return Console(file=cast("IO[str]", _Piped(sys.stdout)), width=pipe_width())
+
+
+def pipe_width() -> int:
+    """Return the columns of what goes into a file or pipe: COLUMNS, where that is above 0."""
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdigit() and int(asked) > 0 else PIPE_WIDTH
 
 
 def stderr() -> Console:

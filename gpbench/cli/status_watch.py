@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gpbench.cli.output import PIPE_WIDTH, stdout
+from gpbench.cli.output import pipe_width, stdout
 from gpbench.cli.status_failures import failure_lines
 from gpbench.engine.monitor import Beat
 from gpbench.execution.view import beat_words, run_view, stage_label, time_words
@@ -90,5 +90,5 @@ def _view(found: StoreStatus, width: int) -> RenderableType:
 def _lines(found: StoreStatus) -> list[str]:
     counts = ", ".join(f"{number} {state}" for state, number in found.counts.items())
     running = (f"  {stage_label(each.item)}: {beat_words(beat_of(each))}" for each in found.running)
-    failed = (f"  {line}" for line in failure_lines(found.failed, PIPE_WIDTH, every=False))
+    failed = (f"  {line}" for line in failure_lines(found.failed, pipe_width(), every=False))
     return [f"{found.experiment}: {counts}", *running, *failed]

@@ -14,7 +14,7 @@ from gpbench.compare.cell import Pair, mean
 from gpbench.compare.comparison import Exact, Omnibus
 from gpbench.compare.evidence import Evidence
 from gpbench.compare.study import Run, Study
-from gpbench.compare.words import Level
+from gpbench.compare.words import Correction, Level
 from gpbench.stats.effect import d_z
 from gpbench.stats.friedman import friedman
 from gpbench.stats.power import FOR_A_VERDICT
@@ -24,7 +24,7 @@ from gpbench.stats.signed_rank import hodges_lehmann, signed_rank
 
 FOR_A_CLAIM = 3
 """Datasets."""
-CONDITIONAL = "conditional on these pre-trainings, of which an arm has one"
+CONDITIONAL = "conditional on these pre-trainings: others may differ"
 
 
 def gains(pairs: Sequence[Pair]) -> tuple[tuple[str, float], ...]:
@@ -149,13 +149,21 @@ def _single_pretraining(pairs: Sequence[Pair]) -> bool:
     return any(cell.pretrains and len(cell.units) == 1 for cell in cells)
 
 
-def floor_note(datasets: int, family: int, alpha: float) -> str | None:
+def floor_note(
+    datasets: int, family: int, alpha: float, correction: Correction = "holm"
+) -> str | None:
     """Return the sentence that exact tests of so many datasets cannot decide; None: they can."""
     least = floor(datasets)
     if least >= alpha:
         enough = _enough(1, alpha)
         more = enough - datasets
         shown = "Showing the paired t interval, which relies on near-normal dataset gains; "
+        if correction == "max-t":
+            return (
+                f"max-T flips the signs of whole datasets for claims about new ones: of {datasets} "
+                f"datasets the least possible p is {least:g}, and no such claim can be decided. "
+                f"From {enough} datasets on it can; the interval is that of the t test"
+            )
         return (
             f"n={datasets} pairs: the smallest possible two-sided p of an exact "
             f"signed-rank/sign-flip test is {least:g}; it cannot reach {alpha:g} however large the "

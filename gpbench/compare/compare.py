@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from gpbench.compare.across import floor_note, omnibus
@@ -46,12 +46,12 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
     groups = [_group(study, arm, arms, f, request) for arm in arms.candidates for f in fractions]
     drafts = [each for group in groups for each in group.drafts]
     told = [
-        *study.cautions,
+        *_cautions(study),
         *unplanned(study, request.alpha),
         *(w for baseline in arms.baselines for w in warnings(study, baseline)),
         *(w for d in drafts for w in d.warnings()),
     ]
-    floors = _floors(drafts, request.alpha)
+    floors = _floors(drafts, request.alpha, judge.correction)
     if judge.correction == "max-t":  # it flips the signs of datasets
         told += floors
     pairs = [(arm, baseline) for arm in arms.candidates for baseline in arms.baselines]
@@ -143,11 +143,19 @@ def _group(
     )
 
 
-def _floors(drafts: Sequence[Draft], alpha: float) -> list[str]:
+def _floors(drafts: Sequence[Draft], alpha: float, correction: Correction) -> list[str]:
     """Return what the exact tests over datasets cannot decide, by number of datasets."""
     counts = sorted({len(each.pairs) for each in drafts if len(each.pairs) > 1})
-    found = (floor_note(count, len(drafts), alpha) for count in counts)
+    found = (floor_note(count, len(drafts), alpha, correction) for count in counts)
     return [sentence for sentence in found if sentence is not None]
+
+
+def _cautions(study: Study) -> Iterator[str]:
+    """Yield what had to be assumed of the runs, arms of the same sentence together."""
+    for caution in dict.fromkeys(study.cautions.values()):
+        arms = [arm for arm in study.arms if study.cautions.get(arm) == caution]
+        if arms:
+            yield f"{', '.join(arms)}: {caution.sentence}"
 
 
 def _restricted(study: Study, arms: tuple[str, ...]) -> Study:

@@ -6,7 +6,7 @@ Pure. A draft holds what is known before the family of all tests is corrected fo
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gpbench.compare.across import over_datasets
 from gpbench.compare.cell import Cell, Pair, mean, pair
@@ -141,6 +141,8 @@ def draft(
         return _weighed(arms, chosen, request, paired=label_fraction < 1)
 
     evidence = weighed(pairs)
+    cautions = [study.cautions[arm] for arm in arms if arm in study.cautions]
+    provided = dict.fromkeys(caution.condition for caution in cautions)
     absent = [dataset.name for dataset, p in found if p is None]
     lost = tuple(
         (arm, tuple(n for n in absent if _all_diverged(study.runs_of(arm, n, label_fraction))))
@@ -155,7 +157,7 @@ def draft(
         pairs=tuple(pairs),
         absent=tuple(name for name in absent if name not in {n for _, on in lost for n in on}),
         diverged=lost,
-        evidence=evidence,
+        evidence=replace(evidence, reason="; ".join(filter(None, [evidence.reason, *provided]))),
         rows=tuple(weighed([p]) for p in pairs),
         across=over_datasets(pairs, evidence, request.level, request.alpha),
         backbones=tuple(

@@ -29,6 +29,10 @@ CLOSER = (
     "yet these datasets' own average does not show it: the gains agree more closely than their "
     "runs let expect"
 )
+UNDECIDED = (
+    "while the average over these datasets cannot be decided: this rests on how gains vary between "
+    "datasets, not on how runs do"
+)
 FEW_RUNS = "yet on these images it is not decided: the runs are few, and alone have fewer degrees"
 
 
@@ -169,9 +173,10 @@ def _beyond(claim: Finding, headline: Finding, why: str) -> Finding:
     Each test is right on its own. Gains can agree by chance more closely than their runs let
     expect; scenes add to the standard error, but to Satterthwaite's degrees of freedom too.
     """
-    if claim.verdict == headline.verdict or claim.verdict in ("inconclusive", "undecidable"):
+    if claim.verdict in ("inconclusive", "undecidable"):
         return claim
-    return replace(claim, reason=f"{claim.reason}; {why}")
+    told = {"inconclusive": why, "undecidable": UNDECIDED}.get(headline.verdict)
+    return replace(claim, reason=f"{claim.reason}; {told}") if told else claim
 
 
 def _nested(judge: Judge, families: Sequence[Sequence[Evidence]]) -> list[tuple[Finding, ...]]:

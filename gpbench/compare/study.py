@@ -66,6 +66,14 @@ class StudyDataset:
 
 
 @dataclass(frozen=True)
+class Caution:
+    """An assumption that a table leaves open: a verdict's condition, and a sentence about it."""
+
+    condition: str
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Study:
     """All runs of an experiment or table, scored by one metric, and what was left out of it."""
 
@@ -82,8 +90,8 @@ class Study:
     """Arm -> parameters that its paper leaves open."""
     trainings: Trainings = field(default_factory=Trainings)
     """How the arms were trained, as far as it is known."""
-    cautions: tuple[str, ...] = ()
-    """What had to be assumed of the runs, a sentence each."""
+    cautions: Mapping[str, Caution] = field(default_factory=dict)
+    """Arm -> what had to be assumed of its runs."""
     busy: tuple[tuple[float, float], ...] = ()
     """When any stage of the experiment ran, pre-trainings and failed ones too, where known."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from gpbench.compare.study import Run, Study, StudyDataset
+from gpbench.compare.study import Caution, Run, Study, StudyDataset
 from gpbench.compare.table_problems import Problem, refuse
 from gpbench.compare.table_rows import TableRow, read_rows
 from gpbench.core.errors import ConfigError, UnknownNameError
@@ -50,21 +50,27 @@ def table_study(path: Path, metric: str | None = None, protocol: str | None = No
         arms=tuple(sorted({row.strategy for row in rows.values()})),
         datasets=tuple(StudyDataset(name, protocols[name]) for name in sorted(protocols)),
         runs=tuple(map(_run, rows.values())),
-        cautions=tuple(_unnumbered(rows)),
+        cautions=dict(_cautions(rows)),
     )
 
 
-def _unnumbered(rows: Rows) -> Iterator[str]:
-    """Yield what is assumed where no row has a pretrain_seed.
+UNITS = Caution(
+    "provided that each row is a pre-training of its own",
+    "no pretrain_seed: each row is taken as a pre-training of its own. Where rows are fine-tunings "
+    "of one pre-training, add the column, else p is too small for a claim about strategies",
+)
+NO_PRETRAINING = Caution(
+    "provided that rows without a pretrain_seed are of no pre-training",
+    "no pretrain_seed, which other strategies have: rows are taken as runs without a pre-training, "
+    "as those of scratch. Number the pre-trainings where there are any",
+)
 
-    Where some have one, the others are of arms without a pre-training, as `scratch`.
-    """
-    if all(row.pretrain_seed is None for row in rows.values()):
-        yield (
-            "the table has no pretrain_seed: each row is taken as a pre-training of its own. Where "
-            "rows are fine-tunings of one pre-training, add the column, else p is too small for a "
-            "claim about strategies"
-        )
+
+def _cautions(rows: Rows) -> Iterator[tuple[str, Caution]]:
+    """Yield the arms without pretrain_seed, and what is assumed of them; `scratch` has none."""
+    numbered = {row.strategy for row in rows.values() if row.pretrain_seed is not None}
+    for arm in {row.strategy for row in rows.values()} - numbered - {"scratch"}:
+        yield arm, NO_PRETRAINING if numbered else UNITS
 
 
 def _run(row: TableRow) -> Run:
@@ -130,9 +136,9 @@ def _contradictions(rows: Rows) -> Iterator[Problem]:
     )
     yield from _unlike(
         rows,
-        lambda row: (row.strategy, row.dataset),
+        lambda row: row.strategy,
         lambda row: f"{'no' if row.pretrain_seed is None else 'a'} pretrain_seed",
-        "either all rows of a strategy on a dataset have a pretrain_seed, or none",
+        "either all rows of a strategy have a pretrain_seed, or none",
     )
     yield from _unlike(
         {number: row for number, row in rows.items() if row.pretrain_key},

@@ -103,6 +103,8 @@ class Judge:
             size = f"; by more than the margin of {margin:g} points"
         elif margin is not None and max(map(abs, test.interval(2 * at))) < margin:
             size = f"; yet by less than the margin of {margin:g} points"
+        elif margin is not None:
+            size = f"; not shown to be by more than the margin of {margin:g} points"
         return f"{told} is below {alpha:g}{size}"
 
     def _equivalence(self, test: TTest, p_within: float | None) -> Equivalence | None:

@@ -67,11 +67,11 @@ def _columns(*names: str) -> tuple[Column, ...]:
 
 
 _EXACT = _columns("W/T/L", "flip p", "rank p", "H-L", "one left out")
-_MARGIN = _columns("interval", "p within", "P below", "P within", "P above")
+_MARGIN = _columns("interval of TOST", "p within", "P below", "P within", "P above")
 _FAILURES = _columns("diverged", "baseline", "Fisher's p")
 _OMNIBUS = _columns("arms", "datasets", "chi2", "p", "F", "p of F", "exact p", "Kendall's W")
 _IMAGES = _columns("gain", "interval", "p", "scenes", "se of scenes", "jackknife")
-_SPREAD = _columns("pre-training", "interval", "fine-tuning", "interval", "unit", "interval")
+_SPREAD = _columns("pre-tr.", "interval", "fine-t.", "interval", "unit", "interval")
 _OWN = _columns("mean", "baseline", "gain")
 
 

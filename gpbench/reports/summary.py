@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gpbench.compare.across import CONDITIONAL
-from gpbench.compare.comparison import Comparison, Contrast
+from gpbench.compare.comparison import Comparison, Contrast, Finding
 from gpbench.compare.family import CORRECTIONS
+from gpbench.compare.judged import CLOSER, FEW_RUNS, UNDECIDED
 from gpbench.compare.verdict import interval_name
 from gpbench.compare.words import Scope
 from gpbench.reports.detail_sheets import detail_sheets
@@ -128,10 +129,19 @@ def _conditions(comparison: Comparison) -> Iterator[str]:
     found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for contrast in comparison.contrasts:
         for each in contrast.scopes:
-            if CONDITIONAL in each.finding.reason:
-                found[each.scope, CONDITIONAL].append(name(comparison, contrast))
+            for reason in _remarkable(each.finding, contrast.finding):
+                found[each.scope, reason].append(name(comparison, contrast))
     for (scope, reason), arms in found.items():
         yield f"scope {scope} ({', '.join(arms)}): {reason}"
+
+
+def _remarkable(claim: Finding, headline: Finding) -> tuple[str, ...]:
+    """Return what a verdict beyond the data needs beside it and the headline does not say."""
+    if claim.verdict == "undecidable":
+        return (claim.reason,) if claim.reason != headline.reason else ()
+    return tuple(
+        each for each in (CONDITIONAL, CLOSER, FEW_RUNS, UNDECIDED) if each in claim.reason
+    )
 
 
 def _needed(comparison: Comparison) -> Iterator[str]:

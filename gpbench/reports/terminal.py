@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import sys
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +24,7 @@ STYLES: dict[Tone, str] = {
     "faint": "dim",
 }
 LEAST_WIDTH = 12
-"""Columns of words; numbers are cut before words are broken into letters."""
+"""Columns of words, which fold; numbers never do."""
 WIDTH = 100
 """Columns of a report that goes to a file."""
 
@@ -50,7 +52,7 @@ def print_comparison(
         console.print()
         console.print(Text(part.title, style="bold"))
         if isinstance(part, Sheet):
-            console.print(_table(part))
+            _print_table(console, _table(part))
         else:
             for sentence in part.sentences:
                 console.print(_item(sentence))
@@ -60,11 +62,20 @@ def print_comparison(
 
 
 def comparison_text(comparison: Comparison, *, detailed: bool, needed: bool = False) -> str:
-    """Return the same as plain text, 100 columns wide."""
+    """Return the same as plain text, 100 columns wide where tables need no more."""
     out = io.StringIO()
     console = Console(file=out, width=WIDTH, color_system=None)
     print_comparison(comparison, console, detailed=detailed, needed=needed)
-    return out.getvalue()
+    return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
+
+
+def _print_table(console: Console, table: Table) -> None:
+    """Print a table whole: one that needs more columns than there are is not cut, but runs over."""
+    endless = console.options.update(max_width=sys.maxsize)
+    width, needed = console.width, Measurement.get(console, endless, table).minimum
+    console.width = max(width, needed)
+    console.print(table)
+    console.width = width
 
 
 def _table(sheet: Sheet) -> Table:

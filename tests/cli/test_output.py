@@ -24,6 +24,8 @@ def test_piped_table_has_the_width_of_columns(
     assert "pretrain" in " ".join(lines)
     monkeypatch.delenv("COLUMNS")
     wide = printed(capsys)
+    monkeypatch.setenv("COLUMNS", "0")
+    assert printed(capsys) == wide
     assert 56 < max(map(len, wide)) <= PIPE_WIDTH
     assert len(wide) < len(lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pytest
 from scipy import stats
@@ -12,8 +13,8 @@ from gpbench.compare.comparison import Request
 from gpbench.compare.evidence import Evidence, Sample
 from gpbench.compare.needs import needs
 from gpbench.compare.words import Correction
-from gpbench.stats.power import power_two_sample, upper_sd
-from gpbench.stats.satterthwaite import TTest, t_test
+from gpbench.stats.power import power_t, power_two_sample, upper_sd
+from gpbench.stats.satterthwaite import Term, TTest, t_test
 from tests.compare.made import pretrained, study_of, untrained
 
 A, B = (50.0, 51.0, 52.0), (49.0, 50.0, 51.0)
@@ -103,7 +104,7 @@ def test_seeds_cannot_narrow_what_datasets_differ_by() -> None:
     found = needs(two(), rows, 0.05, None)
     assert "more seeds can narrow by at most 4 %" in found.sentence
     assert "4 more datasets by 38 %" in found.sentence
-    assert found.sentence.endswith("more seeds cannot make up for the datasets")
+    assert found.sentence.endswith("with 5 datasets no number of seeds is enough")
     assert found.datasets is not None
     # sd 1.472, upper limit 2.29: a paired t test of 1 pp
     assert found.datasets == pytest.approx((2.8 * 2.293) ** 2 + 2, abs=1.5)
@@ -200,3 +201,30 @@ def test_half_the_margin_is_reached_by_so_many_pretrainings_and_no_fewer() -> No
     (without,) = compare(study, Request()).contrasts
     assert without.needed
     assert without.needed.precise is None
+
+
+def test_datasets_that_share_pretrainings_need_more_of_those_too() -> None:
+    luck = [-1.0, 0.0, 1.0]
+    runs = []
+    for at, gain in enumerate((1.9, 2.0, 2.1)):
+        runs += pretrained("imagenet", f"d{at}", [50 - e for e in luck])
+        runs += pretrained("new", f"d{at}", [50 + gain + e for e in luck])
+    (contrast,) = compare(study_of(runs), Request(margin=1.0)).contrasts
+    needed = contrast.needed
+    assert needed
+    assert needed.datasets
+    told = re.search(r"(\d+) datasets with (\d+) pre-trainings per arm", needed.sentence)
+    assert told
+    datasets, shared = map(int, told.groups())
+    assert datasets == needed.datasets
+    assert shared >= (needed.pretrainings or 0) > 3
+    # the sd of the pre-trainings at its upper limit, by the four degrees of both arms
+    of_one = 2 * upper_sd(1.0, 4) ** 2
+    gains = upper_sd(0.1, 2) ** 2
+    for count, enough in ((shared, True), (shared // 2, False)):
+        test = t_test(
+            1.0,
+            [Term(gains / datasets, datasets - 1), Term(of_one / count, 2 * (count - 1))],
+            0.05,
+        )
+        assert (power_t(test.se, test.df, 1.0, 0.05) >= 0.8) is enough

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Request
-from gpbench.compare.table import table_study
+from gpbench.compare.table import NO_PRETRAINING, UNITS, table_study
 from gpbench.compare.table_rows import read_rows
 from gpbench.core.errors import ConfigError, DataError, UnknownNameError
 
@@ -139,7 +139,7 @@ def test_all_bad_cells_are_named_with_their_lines(table: Path) -> None:
             ["a,net,town,0,50,0", "a,net,town,1,50,"],
             (
                 "line 3: no pretrain_seed here, a pretrain_seed on line 2: either all rows of a "
-                "strategy on a dataset have a pretrain_seed, or none"
+                "strategy have a pretrain_seed, or none"
             ),
         ),
         (
@@ -316,14 +316,18 @@ def test_a_table_without_pretraining_numbers_says_that_its_rows_are_taken_as_uni
     path = write(tmp_path / "results.csv", HEADER, *rows)
     found = compare(table_study(path), Request(baselines=("a",)))
     (told,) = [w for w in found.warnings if "pretrain_seed" in w]
-    assert told.startswith("the table has no pretrain_seed: each row is taken as a pre-training")
+    assert told.startswith("a, b: no pretrain_seed: each row is taken as a pre-training of its own")
+    (contrast,) = found.contrasts
+    assert contrast.finding.reason.endswith(UNITS.condition)
 
 
-def test_rows_without_a_pretraining_number_beside_others_are_of_an_arm_without_one(
-    tmp_path: Path,
-) -> None:
+def test_an_arm_without_pretraining_numbers_beside_others_is_pointed_out(tmp_path: Path) -> None:
     rows = [f"a,net,town,{s},{50 + s},{s}" for s in range(3)]
-    rows += [f"scratch,net,town,{s},{40 + s}," for s in range(3)]
+    rows += [f"{arm},net,town,{s},{40 + s}," for s in range(3) for arm in ("b", "scratch")]
     path = write(tmp_path / "results.csv", f"{HEADER},pretrain_seed", *rows)
     found = compare(table_study(path), Request(baselines=("a",)))
-    assert not [w for w in found.warnings if "pretrain_seed" in w]
+    (told,) = [w for w in found.warnings if "pretrain_seed" in w]
+    assert told.startswith("b: no pretrain_seed, which other strategies have")
+    reasons = {c.candidate: c.finding.reason for c in found.contrasts}
+    assert reasons["b"].endswith(NO_PRETRAINING.condition)
+    assert NO_PRETRAINING.condition not in reasons["scratch"]

@@ -1,20 +1,23 @@
 from __future__ import annotations
 
 import io
+import re
 
 import pytest
 from rich.console import Console
 
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request
+from gpbench.compare.judged import CLOSER, UNDECIDED
 from gpbench.reports.terminal import comparison_text, print_comparison
-from tests.compare.made import pretrained, study_of
+from tests.compare.made import pretrained, study_of, untrained
 from tests.reports.comparisons import NEW, made, undecided
 
 
-def shown(comparison: Comparison, width: int = 100) -> str:
+def shown(comparison: Comparison, width: int = 100, *, detailed: bool = True) -> str:
     out = io.StringIO()
-    print_comparison(comparison, Console(file=out, width=width, color_system=None), detailed=True)
+    console = Console(file=out, width=width, color_system=None)
+    print_comparison(comparison, console, detailed=detailed)
     return out.getvalue()
 
 
@@ -43,10 +46,16 @@ def test_a_row_holds_what_was_measured() -> None:
 
 @pytest.mark.parametrize("width", [80, 100])
 def test_no_cell_is_broken_over_lines(width: int) -> None:
-    text = shown(made(), width)
+    text = shown(made(), width, detailed=False)
     assert "inconclusive" in text
     assert "new[inflate=mean]" in text
     assert max(map(len, text.splitlines())) <= width
+
+
+@pytest.mark.parametrize("width", [40, 80])
+def test_tables_run_over_rather_than_lose_a_number(width: int) -> None:
+    wide, narrow = (set(re.findall(r"[^\s]*\d\.\d[^\s]*", shown(made(), w))) for w in (400, width))
+    assert wide == narrow
 
 
 def test_brackets_of_a_selector_are_text_and_not_markup() -> None:
@@ -74,7 +83,8 @@ def test_bh_is_for_exploring() -> None:
 
 
 def test_a_file_gets_the_same_words_without_colours() -> None:
-    assert comparison_text(made(), detailed=True) == shown(made())
+    lines = [line.rstrip() for line in shown(made()).splitlines()]
+    assert comparison_text(made(), detailed=True).splitlines() == lines
     assert "\x1b" not in comparison_text(made(), detailed=True)
 
 
@@ -118,3 +128,22 @@ def test_the_margin_is_on_the_screen() -> None:
     text = comparison_text(made(Request(margin=1.5)), detailed=False)
     assert text.splitlines()[-1].count("margin 1.5 pp") == 1
     assert "Against the margin" in comparison_text(made(Request(margin=1.5)), detailed=True)
+
+
+@pytest.mark.parametrize(
+    ("scores", "sentence"),
+    [
+        # gains of 2, 2.1 and 2.2 with errors of 3
+        ([[-3.0, 0.0, 3.0]] * 3, CLOSER),
+        ([[0.0]] * 3, UNDECIDED),
+    ],
+)
+def test_claims_that_outrun_the_headline_say_so_on_the_screen(
+    scores: list[list[float]], sentence: str
+) -> None:
+    runs = []
+    for at, errors in enumerate(scores):
+        runs += untrained("imagenet", f"d{at}", [50 - e for e in errors])
+        runs += untrained("new", f"d{at}", [52 + at / 10 + e for e in errors])
+    text = comparison_text(compare(study_of(runs), Request()), detailed=False)
+    assert f"scope datasets (new): {sentence}" in " ".join(text.split())
