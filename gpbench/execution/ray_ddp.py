@@ -16,6 +16,7 @@ import torch.distributed as dist
 from ray.exceptions import RayActorError, RayError
 from ray.train import FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
 from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2._internal.execution.callback import WorkerGroupCallback
 
 from gpbench.core.errors import StageError, StageInterruptedError
 from gpbench.core.stage import Outcome, StageRequest
@@ -27,6 +28,7 @@ from gpbench.execution.ray_cluster import (
     installed_versions,
 )
 from gpbench.execution.ray_relay import ASK_S, Left, Line, QuietLine, Relay
+from gpbench.execution.signals import ignore_here
 from gpbench.stages.inputs import at_hand
 from gpbench.stages.pretrain import pretrain
 from gpbench.stages.run import run_stage
@@ -142,17 +144,26 @@ def _trainer(
 
 
 class _Trainer(TorchTrainer):  # type: ignore[misc]  # ray is untyped
-    """Ray Train's trainer without its detached actor that gives back what a dead run held.
+    """Ray Train's trainer whose workers leave SIGTERM to the driver.
 
-    That asks the first dashboard that it finds on the machine, which may be another cluster's;
-    `remove_orphans` does its work.
+    And without its detached actor that gives back what a dead run held. That asks the first
+    dashboard that it finds on the machine, which may be another cluster's; `remove_orphans` does
+    its work.
     """
 
     def _create_default_callbacks(self) -> list[Any]:
         callbacks = super()._create_default_callbacks()
         return [
-            each for each in callbacks if type(each).__name__ != "PlacementGroupCleanerCallback"
+            _DriversSignal(),
+            *(each for each in callbacks if type(each).__name__ != "PlacementGroupCleanerCallback"),
         ]
+
+
+class _DriversSignal(WorkerGroupCallback):  # type: ignore[misc]  # ray is untyped
+    """Lets SIGTERM end no worker: batch systems send it to every process of a job."""
+
+    def after_worker_group_start(self, worker_group: Any) -> None:
+        worker_group.execute(ignore_here, signal.SIGTERM)  # in their main threads
 
 
 def _accompanied(training: Future[Any], relay: Any, monitor: Monitor, world: int) -> Left | None:
@@ -232,7 +243,7 @@ def _reason(error: Exception | None, world: int) -> str:
 
 def _work(config: dict[str, Any]) -> None:
     """Run the stage, or share its batches, as one of the workers."""
-    # Ray's processes inherit that it is blocked; what a stage starts must be ended by it
+    # Ray's threads inherit that it is blocked; what a stage starts must be ended by it
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     check_here(config["versions"])
     request, relay = StageRequest.from_json(config["request"]), config["relay"]

@@ -9,6 +9,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -124,6 +125,26 @@ class Killing(Bounded):
     def beat(self, beat: Beat) -> None:
         if beat.step and (pids := workers()):
             os.kill(pids[-1], signal.SIGKILL)
+
+
+class Terminating(Bounded):
+    """A monitor that sends SIGTERM to all of Ray at the first step, and stops some steps later."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[int] = []
+        self.told_at = self.step = 0
+
+    def beat(self, beat: Beat) -> None:
+        self.step = beat.step
+        if beat.step and not self.told:
+            self.told, self.told_at = workers(), beat.step
+            for pid in _below(os.getpid()):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGTERM)
+
+    def stop_wanted(self) -> bool:
+        return bool(self.told and self.step > self.told_at + 20) or super().stop_wanted()
 
 
 class Noting(Silent):
@@ -263,6 +284,18 @@ def test_killed_worker_is_named_and_its_stage_can_continue(tmp_path: Path) -> No
         on_two(asked, Killing())
     assert (Path(asked.folder) / checkpoint.NAME).exists()
     assert not (Path(asked.folder) / artefacts.OUTCOME).exists()
+    assert none_left()
+
+
+@pytest.mark.usefixtures("ray")
+def test_sigterm_to_the_cluster_is_the_drivers_to_answer(tmp_path: Path) -> None:
+    asked = request(tmp_path, steps=10**6, pretrain_workers=2)
+    monitor = Terminating()
+    with pytest.raises(StageInterruptedError):
+        on_two(asked, monitor)
+    assert len(monitor.told) == 2
+    assert monitor.step > monitor.told_at + 20
+    assert (Path(asked.folder) / checkpoint.NAME).exists()
     assert none_left()
 
 
