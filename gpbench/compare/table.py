@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,8 @@ def _contradictions(rows: Rows) -> Iterator[Problem]:
         lambda row: f"protocol '{row.protocol}'",
         "protocols of a dataset are mixed; --protocol chooses one",
     )
+    for column in ("strategy", "backbone", "dataset"):
+        yield from _capitals(rows, column)
     yield from _unlike(
         rows,
         lambda row: row.strategy,
@@ -167,6 +170,17 @@ def _repeated(rows: Rows) -> Iterator[Problem]:
 
 def _cell(row: TableRow) -> tuple[str, str, str, float]:
     return row.strategy, row.backbone, row.dataset, row.label_fraction
+
+
+def _capitals(rows: Rows, column: str) -> Iterator[Problem]:
+    """Yield every row whose name in a column is an earlier one but for capitals."""
+    named = attrgetter(column)
+    yield from _unlike(
+        rows,
+        lambda row: named(row).casefold(),
+        lambda row: f"{column} {named(row)}",
+        "names that differ in capitals only: write one",
+    )
 
 
 def _unlike(

@@ -62,8 +62,10 @@ def read_rows(path: Path) -> dict[int, TableRow]:
             lines = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} is no UTF-8 table with commas: {error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is no UTF-8 text: save the table as CSV UTF-8") from error
+    except csv.Error as error:
+        raise DataError(f"{path} is no table with commas: {error}") from error
     if not header:
         raise DataError(f"{path} has no header in its first line: at least {','.join(REQUIRED)}")
     check_header(path, header, REQUIRED, COLUMNS)

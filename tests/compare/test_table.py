@@ -135,6 +135,16 @@ def test_all_bad_cells_are_named_with_their_lines(table: Path) -> None:
             "line 4: protocol 'q' here, protocol 'p' on line 2: protocols of a dataset are mixed",
         ),
         (
+            HEADER,
+            ["Ours,net,town,0,50", "ours,net,town,1,50"],
+            "strategy ours here, strategy Ours on line 2: names that differ in capitals only",
+        ),
+        (
+            HEADER,
+            ["a,net,town,0,50", "b,net,Town,0,50"],
+            "line 3: dataset Town here, dataset town on line 2: names that differ in capitals only",
+        ),
+        (
             PRETRAINED,
             ["a,net,town,0,50,0", "a,net,town,1,50,"],
             (
@@ -248,7 +258,7 @@ def test_a_file_that_is_no_table_is_refused(table: Path) -> None:
     with pytest.raises(DataError, match="a header and no rows"):
         table_study(write(table, HEADER))
     table.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match="no UTF-8 table"):
+    with pytest.raises(DataError, match="save the table as CSV UTF-8"):
         table_study(table)
 
 
