@@ -13,6 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from multiprocessing import synchronize
 from pathlib import Path
 from typing import Any
 
@@ -230,12 +231,20 @@ def hangs(_home: Path, attempt: int, monitor: Monitor, times: str) -> Status | N
     return None
 
 
+def sleeps(up: synchronize.Event) -> None:
+    """Say that this process is up, and sleep."""
+    up.set()
+    time.sleep(600)
+
+
 def ends_others(_home: Path, _attempt: int, _monitor: Monitor, method: str) -> Status | None:
     """Ignore SIGTERM, which ends a process of its own all the same."""
     os.kill(os.getpid(), signal.SIGTERM)
     start: Any = multiprocessing.get_context(method)  # the stubs know no `Process` of any method
-    other = start.Process(target=time.sleep, args=(600,))
+    up = start.Event()
+    other = start.Process(target=sleeps, args=(up,))
     other.start()
+    up.wait(60)  # Python forgets signals that a child gets while it is forked
     other.terminate()
     other.join(60)
     ended = other.exitcode == -signal.SIGTERM

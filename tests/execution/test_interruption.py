@@ -18,6 +18,7 @@ from gpbench.cli.interruption import before_stages, interruptible
 from gpbench.cli.output import stderr
 from tests.cli.conftest import TINY, Said
 from tests.cli.test_run import counts_of
+from tests.execution.ray_stages import sleeps
 from tests.execution.runs import LONG_S, Process, Run, ran_well, states_of, wait_until
 from tests.execution.worlds import World
 from tests.plugins import install
@@ -164,9 +165,12 @@ def test_sigterm_to_a_forked_child_ends_it_and_is_not_the_runs(
 ) -> None:
     during = interruptible(world.driver(), stderr())
     handled: AbstractContextManager[None] = before_stages() if when == "before" else during
-    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(10 * LONG_S,))
+    forked = multiprocessing.get_context("fork")
+    up = forked.Event()
+    child = forked.Process(target=sleeps, args=(up,))
     with handled:
         child.start()
+        assert up.wait(LONG_S)  # Python forgets signals that a child gets while it is forked
         child.terminate()
         child.join(LONG_S)
         code = child.exitcode
