@@ -130,6 +130,8 @@ def _rank_value(study: Study, arm: str, dataset: str, label_fraction: float) -> 
     """
     runs = study.runs_of(arm, dataset, label_fraction)
     wanted = {run.backbone for run in study.of_dataset(dataset, label_fraction)}
+    if not wanted:  # of a trial, whose parts are datasets
+        return None
     by_backbone = [[run for run in runs if run.backbone == name] for name in sorted(wanted)]
     scores = [_values(part) for part in by_backbone]
     if all(scores):

@@ -9,7 +9,7 @@ from gpbench.compare.across import floor_note
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request, Scoped
 from gpbench.compare.judged import CLOSER
-from gpbench.compare.study import Run, Study
+from gpbench.compare.study import Run, Study, StudyDataset
 from tests.compare.made import pretrained, study_of, untrained
 from tests.stats.oracles import oracle
 
@@ -216,3 +216,11 @@ def test_pairs_share_their_pretrainings_too(fraction: float) -> None:
     runs = tuple(replace(run, label_fraction=fraction) for run in study.runs)
     (contrast,) = compare(replace(study, runs=runs), Request()).contrasts
     assert (contrast.scopes[0].finding.p or 0) >= (contrast.finding.p or 1)
+
+
+def test_a_dataset_of_which_nothing_was_planned_is_in_no_rank() -> None:
+    runs = [r for arm in ("imagenet", "new", "other") for r in pretrained(arm, "d0", [50, 51, 52])]
+    datasets = tuple(StudyDataset(f"d{at}") for at in range(4))
+    found = compare(study_of(runs, datasets=datasets, trial=True), Request())
+    assert found.omnibus == ()
+    assert [len(contrast.rows) for contrast in found.contrasts] == [1, 1]

@@ -156,7 +156,7 @@ def test_ctrl_c_that_a_library_keeps_to_itself_ends_the_run_all_the_same(
         signal.raise_signal(signal.SIGINT)
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "stopped before any stage began"
-    assert said[1].startswith("Continue with: gpbench ")
+    assert said[1].startswith("Continue with: gpbench")
 
 
 @pytest.mark.parametrize("when", ["before", "during"])
