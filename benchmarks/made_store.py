@@ -30,6 +30,8 @@ from gpbench.store.models import (
 from tests.store.plans import CLASSES, DATASET, finetune, make_plan, pretrain
 
 ARMS, DATASETS, FINETUNINGS = 20, 4, 5
+WORKERS = 100
+"""Processes that ran the stages."""
 BASELINE = "imagenet"
 LOGGED, STEPS = 20, 10
 """Rows of history, and steps of the recipe that they stand for."""
@@ -165,7 +167,7 @@ def _add(connection: Connection, experiment: int, runs: list[Made], size: Size) 
     connection.execute(
         insert(EnvironmentRow),
         [
-            {"stage_key": run.key, "facts": {**environment, "worker_pid": str(run.number)}}
+            {"stage_key": run.key, "facts": environment | {"worker_pid": str(run.number % WORKERS)}}
             for run in runs
         ],
     )

@@ -11,8 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from gpbench.compare.study import Run
+if TYPE_CHECKING:
+    from gpbench.compare.study import Run
 
 
 @dataclass(frozen=True)
@@ -88,40 +90,48 @@ class Pair:
     """Backbones that only one of them has there."""
 
 
-def pair(dataset: str, candidate: Sequence[Run], baseline: Sequence[Run]) -> Pair | None:
-    """Return both arms' cells from their runs on one dataset, None where nothing is comparable."""
-    sides = [_replicated(candidate), _replicated(baseline)]
-    names = [{run.backbone for runs in side for run in runs} for side in sides]
-    backbones = names[0] & names[1]
+class Replicates:
+    """The scored runs of one arm on one dataset, one list per replicate with a run per backbone."""
+
+    def __init__(self, dataset: str, runs: Iterable[Run]) -> None:
+        self._dataset = dataset
+        found: defaultdict[tuple[int | None, int], list[Run]] = defaultdict(list)
+        for run in runs:
+            if run.value is not None:
+                found[run.pretrain_seed, run.finetune_seed].append(run)
+        self._runs = list(found.values())
+        self.backbones = frozenset(run.backbone for runs in self._runs for run in runs)
+        self._cells: dict[frozenset[str], tuple[Cell, int]] = {}
+
+    def cell(self, backbones: frozenset[str]) -> tuple[Cell, int]:
+        """Return the replicates that have all these backbones, and how many have only some.
+
+        An arm meets many others on the same backbones: they are averaged once.
+        """
+        if backbones not in self._cells:
+            shared = [[run for run in runs if run.backbone in backbones] for runs in self._runs]
+            complete = [runs for runs in shared if len(runs) == len(backbones)]
+            cell = Cell(self._dataset, tuple(sorted(map(_replicate, complete), key=_place)))
+            self._cells[backbones] = cell, sum(0 < len(runs) < len(backbones) for runs in shared)
+        return self._cells[backbones]
+
+
+def pair(candidate: Replicates, baseline: Replicates) -> Pair | None:
+    """Return both arms' cells on one dataset, None where nothing is comparable."""
+    backbones = candidate.backbones & baseline.backbones
     if not backbones:
         return None
-    cells: list[Cell] = []
-    incomplete: list[int] = []
-    for side in sides:
-        shared = [[run for run in runs if run.backbone in backbones] for runs in side]
-        complete = [runs for runs in shared if len(runs) == len(backbones)]
-        cells.append(Cell(dataset, tuple(sorted(map(_replicate, complete), key=_place))))
-        incomplete.append(sum(0 < len(runs) < len(backbones) for runs in shared))
-    if not all(cell.replicates for cell in cells):
+    (a, lacking), (b, also_lacking) = candidate.cell(backbones), baseline.cell(backbones)
+    if not (a.replicates and b.replicates):
         return None
-    left_out = tuple(sorted(names[0] ^ names[1]))
-    counts = (incomplete[0], incomplete[1])
-    return Pair(tuple(sorted(backbones)), cells[0], cells[1], counts, left_out)
+    left_out = tuple(sorted(candidate.backbones ^ baseline.backbones))
+    return Pair(tuple(sorted(backbones)), a, b, (lacking, also_lacking), left_out)
 
 
 def mean(values: Iterable[float]) -> float:
     """Return the mean of at least one value; their order changes nothing, not even the last bit."""
     values = list(values)
     return math.fsum(values) / len(values) if len(values) > 1 else values[0]
-
-
-def _replicated(runs: Iterable[Run]) -> list[list[Run]]:
-    """Return the scored runs in lists of one replicate each: one run per backbone."""
-    found: defaultdict[tuple[int | None, int], list[Run]] = defaultdict(list)
-    for run in runs:
-        if run.value is not None:
-            found[run.pretrain_seed, run.finetune_seed].append(run)
-    return list(found.values())
 
 
 def _replicate(runs: Sequence[Run]) -> Replicate:

@@ -129,13 +129,10 @@ def draft(
     study: Study, candidate: str, baseline: str, label_fraction: float, request: Request
 ) -> Draft:
     """Return what the study's runs at one label fraction show of a candidate."""
-    found = [
-        (dataset, _pair(study, dataset.name, candidate, baseline, label_fraction))
-        for dataset in study.datasets
-    ]
+    arms = (candidate, baseline)
+    found = [(d, _pair(study, d.name, arms, label_fraction)) for d in study.datasets]
     compared = [(dataset, p) for dataset, p in found if p is not None]
     pairs = [p for _, p in compared]
-    arms = (candidate, baseline)
 
     def weighed(chosen: Sequence[Pair]) -> Evidence:
         return _weighed(arms, chosen, request, paired=label_fraction < 1)
@@ -176,31 +173,19 @@ def _by_backbone(
     ]
     names = sorted(sides[0] & sides[1])
     for name in names if len(names) > 1 else ():
-        found = (
-            _pair(study, dataset.name, *arms, label_fraction, backbone=name)
-            for dataset in study.datasets
-        )
+        found = (_pair(study, d.name, arms, label_fraction, name) for d in study.datasets)
         yield name, [p for p in found if p is not None]
 
 
 def _pair(
     study: Study,
     dataset: str,
-    candidate: str,
-    baseline: str,
+    arms: tuple[str, str],
     label_fraction: float,
-    *,
     backbone: str | None = None,
 ) -> Pair | None:
-    sides = [
-        [
-            run
-            for run in study.runs_of(arm, dataset, label_fraction)
-            if backbone in (None, run.backbone)
-        ]
-        for arm in (candidate, baseline)
-    ]
-    return pair(dataset, sides[0], sides[1])
+    a, b = (study.replicates_of(arm, dataset, label_fraction, backbone) for arm in arms)
+    return pair(a, b)
 
 
 def _weighed(

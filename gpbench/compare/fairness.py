@@ -136,13 +136,14 @@ def _environments(theirs: Sequence[Run], ours: Sequence[Run]) -> Iterator[Differ
 
 def _told(runs: Sequence[Run]) -> dict[str, set[str]]:
     """Return fact -> its values."""
+    environments = {id(run.environment): run.environment for run in runs}.values()
     facts: set[tuple[str, str]] = set()
-    for run in runs:  # whole environments at once: there may be 100,000
-        facts.update(run.environment.items())
+    for environment in environments:  # whole ones at once: there may be 100,000
+        facts.update(environment.items())
     found: defaultdict[str, set[str]] = defaultdict(set)
     for name, value in facts:
         found[name].add(value)
-    for names in {frozenset(run.environment) for run in runs}:
+    for names in {frozenset(environment) for environment in environments}:
         for name in found.keys() - names:
             found[name].add("?")
     return found

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from gpbench.compare.cell import Replicates
 from gpbench.compare.training import Trainings
 from gpbench.core.plan import Excluded
 from gpbench.core.stage import canonical_json, digest
@@ -99,6 +100,17 @@ class Study:
         """Return the runs of one cell, all backbones."""
         return self._by_cell.get((arm, dataset, label_fraction), ())
 
+    def replicates_of(
+        self, arm: str, dataset: str, label_fraction: float, backbone: str | None = None
+    ) -> Replicates:
+        """Return the replicates of one cell, with one backbone or (None) with all."""
+        place = (arm, dataset, label_fraction, backbone)
+        if place not in self._replicates:
+            runs = self.runs_of(arm, dataset, label_fraction)
+            chosen = (run for run in runs if backbone in (None, run.backbone))
+            self._replicates[place] = Replicates(dataset, chosen)
+        return self._replicates[place]
+
     def of_arm(self, arm: str) -> Sequence[Run]:
         """Return the runs of one arm, wherever."""
         return self._by_arm.get(arm, ())
@@ -113,6 +125,10 @@ class Study:
         for run in self.runs:
             found[run.arm, run.dataset, run.label_fraction].append(run)
         return found
+
+    @cached_property
+    def _replicates(self) -> dict[tuple[str, str, float, str | None], Replicates]:
+        return {}
 
     @cached_property
     def _by_arm(self) -> Mapping[str, Sequence[Run]]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import Text, cast, select
 from sqlalchemy.orm import Session
 
 from gpbench.core.stage import State, Status
@@ -49,11 +50,12 @@ def results(session: Session, experiment: str, variant: str) -> list[Result]:
     # rows are twice as fast as objects, and fetched at once instead of one by one twice again
     connection = session.connection()
     environments = connection.execute(
-        select(EnvironmentRow.stage_key, EnvironmentRow.facts)
+        select(EnvironmentRow.stage_key, cast(EnvironmentRow.facts, Text))
         .join(ItemRow, ItemRow.stage_key == EnvironmentRow.stage_key)
         .where(ItemRow.experiment_id == row.id, ItemRow.kind == "finetune")
-    )
-    facts = {key: told for key, told in environments.all()}  # noqa: C416  rows are no pairs
+    ).all()
+    distinct = {text: json.loads(text) for text in {text for _, text in environments}}
+    facts = {key: distinct[text] for key, text in environments}
     items = connection.execute(
         select(
             ItemRow.stage_key,

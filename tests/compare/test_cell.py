@@ -2,13 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gpbench.compare.cell import Pair, pair
+from gpbench.compare.cell import Pair, Replicates, pair
 from gpbench.compare.study import Run
 from tests.compare.made import pretrained, untrained
 
 
 def paired(candidate: list[Run], baseline: list[Run]) -> Pair:
-    found = pair("town", candidate, baseline)
+    found = pair(Replicates("town", candidate), Replicates("town", baseline))
     assert found is not None
     return found
 
@@ -62,9 +62,10 @@ def test_runs_without_a_score_count_for_nothing() -> None:
 
 
 def test_arms_without_a_common_backbone_are_no_pair() -> None:
-    assert pair("town", untrained("new", "town", [1]), []) is None
-    other = untrained("old", "town", [1], backbone="large")
-    assert pair("town", untrained("new", "town", [1]), other) is None
+    one = Replicates("town", untrained("new", "town", [1]))
+    other = Replicates("town", untrained("old", "town", [1], backbone="large"))
+    assert pair(one, Replicates("town", [])) is None
+    assert pair(one, other) is None
 
 
 def test_a_replicate_knows_the_stages_of_all_its_backbones() -> None:
