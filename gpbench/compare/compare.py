@@ -77,6 +77,7 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
         omnibus=tuple(
             found for f in fractions if (found := omnibus(study, f, judge.rng)) is not None
         ),
+        sources=(),
         banners=tuple(banners(study)),
         warnings=tuple(dict.fromkeys(told)),
         notes=(*notes(study), *(() if judge.correction == "max-t" else floors)),

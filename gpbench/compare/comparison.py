@@ -15,6 +15,7 @@ from gpbench.core.plan import Excluded
 from gpbench.stats.components import Spread
 from gpbench.stats.friedman import Friedman
 from gpbench.stats.posterior import Posterior
+from gpbench.stats.shares import VarianceShares
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,31 @@ class Omnibus:
 
 
 @dataclass(frozen=True)
+class Sources:
+    """Where the variance of scores and gains comes from, at one label fraction."""
+
+    label_fraction: float
+    arms: tuple[str, ...]
+    datasets: tuple[str, ...]
+    backbones: tuple[str, ...]
+    found: VarianceShares | str
+    """Or why it cannot be told."""
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A full method and what each of the arms it is compared with lacks.
+
+    The gain over such an arm, in a contrast's `against`, is the ingredient's marginal contribution;
+    the contrast itself is with the best of them.
+    """
+
+    full: str
+    ingredients: tuple[tuple[str, str], ...]
+    """Arm -> how it differs, as in `shuffle=none instead of random`."""
+
+
+@dataclass(frozen=True)
 class Family:
     """How many tests are corrected for together."""
 
@@ -252,11 +278,14 @@ class Comparison:
     """Of the arms whose runs diverged, or whose baseline's did."""
     omnibus: tuple[Omnibus, ...]
     """Whether the arms differ at all, where there are 3 arms and datasets. No verdict uses it."""
+    sources: tuple[Sources, ...]
+    """One per label fraction."""
     banners: tuple[str, ...]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     trial: bool
     partial: tuple[str, ...]
+    ablation: Ablation | None = None
 
     @property
     def baseline(self) -> str:

@@ -33,8 +33,8 @@ from gpbench.stats.satterthwaite import Term, t_test
 from gpbench.stats.swap import swap_p
 
 FEWEST_DRAWS = 1_000
-AFFORDABLE = 10**9
-"""Clusters times columns times draws of one dataset: about 0.1 s."""
+AFFORDABLE = 5 * 10**8
+"""Clusters times columns times draws of one dataset: about 0.05 s."""
 MOST_RUNS = 5_000
 """Runs whose counts are read for one comparison."""
 MOST_LOST = 0.05
