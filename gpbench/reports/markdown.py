@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from gpbench.compare.comparison import Comparison
+from gpbench.reports.methods import methods
 from gpbench.reports.sheets import Sheet
 from gpbench.reports.summary import summary
 
@@ -25,6 +26,9 @@ def comparison_markdown(comparison: Comparison) -> str:
         else:
             content = [f"- {escaped(sentence)}" for sentence in part.sentences]
         lines += [f"## {escaped(part.title)}", "", *content, ""]
+    lines += ["## Methods", ""]
+    for paragraph in methods(comparison):
+        lines += [escaped(paragraph), ""]
     return "\n".join([*lines, escaped(report.foot), ""])
 
 

@@ -1,0 +1,21 @@
+"""Parts of sentences: lists and counts as a person writes them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def told(parts: Iterable[str]) -> str:
+    """Return such as `a, b and c`."""
+    parts = list(parts)
+    return " and ".join(filter(None, [", ".join(parts[:-1]), *parts[-1:]]))
+
+
+def counted(count: int, noun: str) -> str:
+    """Return such as `1 dataset` or `3 datasets`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def one_line(text: str) -> str:
+    """Return text with each run of white space, line ends too, as one blank."""
+    return " ".join(text.split())
