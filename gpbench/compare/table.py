@@ -1,20 +1,23 @@
 """A results table of any tool becomes a study.
 
-Without `pretrain_seed` a row is an independent unit; equal strategy, backbone and pretrain_seed are
-one pre-training, on whatever dataset, unless `pretrain_key` says otherwise.
+In our columns a row without `pretrain_seed` is an independent unit; equal strategy, backbone and
+pretrain_seed are one pre-training, on whatever dataset, unless `pretrain_key` says otherwise. In
+those of other tools rows without `pretrain_seed` are fine-tunings of one pre-trained model.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from gpbench.compare.study import Caution, Run, Study, StudyDataset
+from gpbench.compare.table_dialects import Dialect
 from gpbench.compare.table_problems import Problem, refuse
-from gpbench.compare.table_rows import TableRow, read_rows
+from gpbench.compare.table_rows import Table, TableRow, read_table
 from gpbench.core.errors import ConfigError, UnknownNameError
 
 UNNAMED_METRIC = "score"
@@ -34,16 +37,19 @@ def table_study(path: Path, metric: str | None = None, protocol: str | None = No
     Raises:
         DataError: If the file cannot be read.
         ConfigError: If cells are wrong or contradict each other, each named with its line; if
-            metrics are mixed and none is chosen, or protocols of one dataset.
+            metrics are mixed and none is chosen, or protocols of one dataset; if less is better.
     """
-    rows: Rows = read_rows(path)
+    table = read_table(path)
+    rows = table.rows
     if protocol is not None:
         rows = _chosen(rows, "protocol", protocol, lambda row: row.protocol)
     refuse(path, _unnamed_metrics(rows))
     if metric is not None and any(row.metric for row in rows.values()):
         rows = _chosen(rows, "metric", metric, lambda row: row.metric)
     found = _metric(path, rows)
-    refuse(path, [*_contradictions(rows), *_repeated(rows), *_fractions(rows)])
+    _check_direction(path, found)
+    fractions = _fractions(rows) if table.dialect is None else ()
+    refuse(path, [*_contradictions(rows), *_repeated(rows), *fractions])
     protocols = {row.dataset: row.protocol or None for row in rows.values()}
     return Study(
         name=path.name,
@@ -51,7 +57,7 @@ def table_study(path: Path, metric: str | None = None, protocol: str | None = No
         arms=tuple(sorted({row.strategy for row in rows.values()})),
         datasets=tuple(StudyDataset(name, protocols[name]) for name in sorted(protocols)),
         runs=tuple(map(_run, rows.values())),
-        cautions=dict(_cautions(rows)),
+        cautions=dict(_cautions(table, rows)),
     )
 
 
@@ -67,11 +73,31 @@ NO_PRETRAINING = Caution(
 )
 
 
-def _cautions(rows: Rows) -> Iterator[tuple[str, Caution]]:
+ONE_MODEL = Caution(
+    "",
+    "no pretrain_seed: rows are taken as fine-tunings of one pre-trained model, seeds as theirs. "
+    "Where rows are of several pre-trainings, add the column",
+)
+"""No condition: the level says it in every verdict."""
+
+
+def _cautions(table: Table, rows: Rows) -> Iterator[tuple[str, Caution]]:
     """Yield the arms without pretrain_seed, and what is assumed of them; `scratch` has none."""
+    if table.dialect is not None and "pretrain_seed" not in table.header:
+        for arm in {row.strategy for row in rows.values()}:
+            yield arm, _as_strategy(table.dialect, table.header)
+        return
     numbered = {row.strategy for row in rows.values() if row.pretrain_seed is not None}
     for arm in {row.strategy for row in rows.values()} - numbered - {"scratch"}:
         yield arm, NO_PRETRAINING if numbered else UNITS
+
+
+def _as_strategy(dialect: Dialect, header: Sequence[str]) -> Caution:
+    """Return what is assumed of another tool's rows."""
+    if "strategy" in header:
+        return ONE_MODEL
+    told = f"a table of {dialect.tool}, its {dialect.compared}s taken as strategies"
+    return replace(ONE_MODEL, sentence=f"{told}; {ONE_MODEL.sentence}")
 
 
 def _run(row: TableRow) -> Run:
@@ -125,6 +151,23 @@ def _metric(path: Path, rows: Rows) -> str:
         flags = " or ".join(f"--metric {name}" for name in sorted(found))
         raise ConfigError(f"{path}: metrics are mixed ({told}): choose one by {flags}")
     return next(iter(found))
+
+
+ERRORS = ("rmse", "mse", "mae", "mape", "error", "loss", "logloss", "log_loss", "perplexity")
+"""Metrics of which less is better, in small letters."""
+
+
+def _check_direction(path: Path, metric: str) -> None:
+    """Check that more is better.
+
+    Raises:
+        ConfigError: If less is.
+    """
+    if metric.lower() in ERRORS:
+        raise ConfigError(
+            f"{path}: of {metric} less is better, a comparison takes scores of which more is: "
+            "where they are turned round already, give the metric another name"
+        )
 
 
 def _contradictions(rows: Rows) -> Iterator[Problem]:

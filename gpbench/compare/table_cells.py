@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from pydantic import ValidationError
@@ -26,18 +26,26 @@ _ALLOWED = {
 """What a column of numbers takes."""
 
 
-def wrong_cells(line: int, error: ValidationError) -> Iterator[Problem]:
-    """Yield what a row's validation found."""
+def wrong_cells(line: int, error: ValidationError, names: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what a row's validation found.
+
+    Args:
+        line: Of the row.
+        error: Of its validation.
+        names: Our column -> what the table calls it, where that is something else.
+    """
     for each in error.errors(include_url=False):
         if not each["loc"]:
             yield Problem(line, str(each["ctx"]["error"]))
             continue
         column = str(each["loc"][0])
         if each["type"] == "missing":
-            yield Problem(line, f"{column} is empty", rule=_ALLOWED.get(column, "give a name"))
+            rule = _ALLOWED.get(column, "give a name")
+            yield Problem(line, f"{names.get(column, column)} is empty", rule=rule)
             continue
         text = str(each["input"])
-        yield Problem(line, f"{column} =", repr(text), _rule(column, text, each["type"]))
+        told = f"{names.get(column, column)} ="
+        yield Problem(line, told, repr(text), _rule(column, text, each["type"]))
 
 
 def _rule(column: str, text: str, kind: str) -> str:

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gpbench.compare.table_cells import NO_SCORE, wrong_cells
+from gpbench.compare.table_dialects import (
+    Dialect,
+    check_dialect,
+    dialect_of,
+    translated,
+    wrong_numbers,
+)
 from gpbench.compare.table_header import check_header
 from gpbench.compare.table_problems import Problem, refuse
 from gpbench.core.errors import DataError
@@ -48,8 +57,17 @@ REQUIRED = ("strategy", "backbone", "dataset", "seed", "value")
 COLUMNS = tuple(TableRow.model_fields)
 
 
-def read_rows(path: Path) -> dict[int, TableRow]:
-    """Return line number -> row of a UTF-8 file with commas and a header; blank lines are skipped.
+@dataclass(frozen=True)
+class Table:
+    """Line number -> row, and whose columns the file has; `dialect` None: ours."""
+
+    rows: Mapping[int, TableRow]
+    dialect: Dialect | None
+    header: tuple[str, ...]
+
+
+def read_table(path: Path) -> Table:
+    """Return the rows of a UTF-8 file with commas and a header; blank lines are skipped.
 
     Raises:
         DataError: If the file cannot be read, or holds no row.
@@ -58,8 +76,8 @@ def read_rows(path: Path) -> dict[int, TableRow]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file)
-            header = [name.strip() for name in next(reader, [])]
-            lines = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+            header = tuple(name.strip() for name in next(reader, []))
+            numbered = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -68,20 +86,43 @@ def read_rows(path: Path) -> dict[int, TableRow]:
         raise DataError(f"{path} is no table with commas: {error}") from error
     if not header:
         raise DataError(f"{path} has no header in its first line: at least {','.join(REQUIRED)}")
-    check_header(path, header, REQUIRED, COLUMNS)
-    if not lines:
+    dialect = dialect_of(header)
+    if dialect is None:
+        check_header(path, header, REQUIRED, COLUMNS)
+    else:
+        check_dialect(path, header, dialect)
+    if not numbered:
         raise DataError(f"{path} has a header and no rows")
+    return Table(_rows(path, header, dict(numbered), dialect), dialect, header)
+
+
+def _rows(
+    path: Path, header: Sequence[str], lines: Mapping[int, list[str]], dialect: Dialect | None
+) -> dict[int, TableRow]:
+    """Return line number -> row.
+
+    Raises:
+        ConfigError: If cells are wrong: all problems together.
+    """
+    width = len(header)
+    problems = [_ragged(at, len(row), width) for at, row in lines.items() if len(row) != width]
+    cells = {
+        number: dict(zip(header, map(str.strip, row), strict=True))
+        for number, row in lines.items()
+        if len(row) == width
+    }
+    theirs: Mapping[str, str] = {}
+    if dialect is not None:
+        problems += wrong_numbers(dialect, cells)
+        bad = {problem.line for problem in problems}
+        cells = {n: translated(dialect, row) for n, row in cells.items() if n not in bad}
+        theirs = {ours: name for name, ours in dialect.names(header).items()}
     rows: dict[int, TableRow] = {}
-    problems: list[Problem] = []
-    for number, cells in lines:
-        if len(cells) != len(header):
-            problems.append(_ragged(number, len(cells), len(header)))
-            continue
-        stripped = zip(header, map(str.strip, cells), strict=True)
+    for number, row in cells.items():
         try:
-            rows[number] = TableRow.model_validate({name: cell for name, cell in stripped if cell})
+            rows[number] = TableRow.model_validate({name: c for name, c in row.items() if c})
         except ValidationError as error:
-            problems.extend(wrong_cells(number, error))
+            problems.extend(wrong_cells(number, error, theirs))
     refuse(path, problems)
     return rows
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Request
 from gpbench.compare.table import NO_PRETRAINING, UNITS, table_study
-from gpbench.compare.table_rows import read_rows
+from gpbench.compare.table_rows import read_table
 from gpbench.core.errors import ConfigError, DataError, UnknownNameError
 
 HEADER = "strategy,backbone,dataset,seed,value"
@@ -316,7 +316,7 @@ def test_permuting_the_rows_changes_nothing(rows: list[str]) -> None:
 
 def test_rows_are_known_by_the_lines_of_the_file(table: Path) -> None:
     write(table, HEADER, "a,net,town,0,50", "", "a,net,town,1,51")
-    assert sorted(read_rows(table)) == [2, 4]
+    assert sorted(read_table(table).rows) == [2, 4]
 
 
 def test_a_table_without_pretraining_numbers_says_that_its_rows_are_taken_as_units(
