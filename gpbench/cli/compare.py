@@ -7,8 +7,9 @@ import gc
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +17,7 @@ import typer
 
 from gpbench.cli.begun import check_begun, experiment_name
 from gpbench.cli.choices import listed, word
-from gpbench.cli.compare_arms import named_arms, named_baselines
+from gpbench.cli.compare_arms import named
 from gpbench.cli.compare_require import unmet
 from gpbench.cli.options import Db, Debug, ExperimentName, NoColor, Verbose, Workdir
 from gpbench.cli.output import stdout
@@ -56,6 +57,10 @@ class ReportFormat(enum.StrEnum):
     json = "json"
     csv = "csv"
     md = "md"
+    html = "html"
+    latex = "latex"
+    geobench2 = "geobench2"
+    evaluma = "evaluma"
 
 
 class Requirement(enum.StrEnum):
@@ -137,7 +142,21 @@ def compare(
         bool,
         typer.Option("--plan", help="Show how many pre-trainings or datasets would be enough."),
     ] = False,
-    plots: Annotated[Path | None, typer.Option(hidden=True)] = None,
+    ablation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ARM",
+            help="What each ingredient of ARM adds: ARM against its ablations, the same strategies "
+            "with other parameters (or the ARMs given), and against the best of them.",
+            show_default=False,
+        ),
+    ] = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write the figures there too, as SVG and PNG.", show_default=False
+        ),
+    ] = None,
     rng_seed: Annotated[
         int | None,
         typer.Option(
@@ -152,7 +171,7 @@ def compare(
             "--format",
             parser=word(ReportFormat),
             metavar=listed(ReportFormat),
-            help="csv: the raw values.",
+            help="csv: the raw values; geobench2, evaluma: for these tools.",
         ),
     ] = ReportFormat.table,
     output: Annotated[
@@ -179,10 +198,6 @@ def compare(
 
     -v shows every number; docs/statistics.md says what each means and when to believe it.
     """
-    if plots is not None:
-        raise ConfigError(
-            "--plots is not there yet: --format json holds all numbers that a plot would show"
-        )
     os.environ.setdefault(*ONE_THREAD)  # before numpy is loaded
     from gpbench.compare.compare import compare as compared
     from gpbench.compare.comparison import Request
@@ -191,6 +206,10 @@ def compare(
 
     if table is not None and experiment is not None:
         raise ConfigError("--table and --experiment exclude each other: a table is no experiment")
+    if ablation is not None and baseline is not None:
+        raise ConfigError(
+            "--ablation and --baseline exclude each other: ablations are the baseline"
+        )
     with ExitStack() as stack:
         stack.enter_context(_without_collector())
         counts = None
@@ -206,8 +225,7 @@ def compare(
         comparison = compared(
             study,
             Request(
-                candidates=named_arms(arms or [], study.arms),
-                baselines=named_baselines(baseline, study.arms),
+                **named(arms or [], baseline, ablation, study.arms),
                 level=None if level is None else level.value,
                 margin=margin,
                 alpha=alpha,
@@ -216,6 +234,10 @@ def compare(
             ),
             counts,
         )
+    if plots is not None:
+        from gpbench.reports.figures import write_plots
+
+        write_plots(comparison, plots)
     _hand_out(comparison, format_, output, detailed=verbose > 0, needed=plan)
     if require is not None:
         missed = unmet(comparison, require.value, None if level is None else level.value)
@@ -297,14 +319,21 @@ def _hand_out(
 
 
 def _text(comparison: Comparison, format_: ReportFormat) -> str:
+    """Return the report; every format is imported by itself, as some take long."""
     if format_ is ReportFormat.json:
         from gpbench.reports.document import comparison_document
 
         return json.dumps(comparison_document(comparison), indent=2, allow_nan=False) + "\n"
-    if format_ is ReportFormat.csv:
-        from gpbench.reports.raw import comparison_csv
+    module, function = _WRITERS[format_]
+    write: Callable[[Comparison], str] = getattr(import_module(module), function)
+    return write(comparison)
 
-        return comparison_csv(comparison)
-    from gpbench.reports.markdown import comparison_markdown
 
-    return comparison_markdown(comparison)
+_WRITERS = {
+    ReportFormat.csv: ("gpbench.reports.raw", "comparison_csv"),
+    ReportFormat.md: ("gpbench.reports.markdown", "comparison_markdown"),
+    ReportFormat.html: ("gpbench.reports.html", "comparison_html"),
+    ReportFormat.latex: ("gpbench.reports.latex", "comparison_latex"),
+    ReportFormat.geobench2: ("gpbench.reports.interop", "geobench2_csv"),
+    ReportFormat.evaluma: ("gpbench.reports.interop", "evaluma_csv"),
+}

@@ -3,11 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, TypedDict
 
 from gpbench.core.errors import InvalidValueError
 from gpbench.core.selector import expand, is_pattern, parse_selector, split_list
 
+if TYPE_CHECKING:
+    from gpbench.compare.comparison import Ablation
+
 BEST = "best:"
+
+
+class Named(TypedDict):
+    """Fields of a request."""
+
+    candidates: tuple[str, ...]
+    baselines: tuple[str, ...]
+    ablation: Ablation | None
+
+
+def named(
+    texts: Sequence[str], baseline: str | None, ablation: str | None, known: Sequence[str]
+) -> Named:
+    """Return who is compared with whom; with `--ablation` the arguments are what it meets.
+
+    Raises:
+        ConfigError: If a text names no arm, or the arm has no ablations.
+    """
+    arms = named_arms(texts, known)
+    if ablation is None:
+        return Named(candidates=arms, baselines=named_baselines(baseline, known), ablation=None)
+    from gpbench.compare.ablation import ablation_of
+
+    (full,) = named_baselines(ablation, known)
+    found = ablation_of(full, known, arms)
+    return Named(
+        candidates=(full,), baselines=tuple(arm for arm, _ in found.ingredients), ablation=found
+    )
 
 
 def named_arms(texts: Iterable[str], known: Sequence[str]) -> tuple[str, ...]:

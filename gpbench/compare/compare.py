@@ -14,6 +14,7 @@ from gpbench.compare.fairness import banners, notes, unfairness, warnings
 from gpbench.compare.images import SceneCounts
 from gpbench.compare.judged import Group, contrasts
 from gpbench.compare.looks import unplanned
+from gpbench.compare.sources import sources
 from gpbench.compare.study import Study
 from gpbench.compare.verdict import Judge
 from gpbench.compare.words import Correction
@@ -55,6 +56,7 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
     if judge.correction == "max-t":  # it flips the signs of datasets
         told += floors
     pairs = [(arm, baseline) for arm in arms.candidates for baseline in arms.baselines]
+    found = contrasts(everything, request, groups, judge, counts)
     return Comparison(
         study=study.name,
         metric=study.metric,
@@ -69,20 +71,21 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
         ),
         data_hash=data_hash,
         rng_seed=judge.rng_seed,
-        contrasts=contrasts(everything, request, groups, judge, counts),
+        contrasts=found,
         runs=study.runs,
         excluded=study.excluded,
         fairness=tuple(e for arm, baseline in pairs for e in unfairness(study, arm, baseline)),
         failures=tuple(f for pair in pairs if (f := failures(study, *pair)) is not None),
         omnibus=tuple(
-            found for f in fractions if (found := omnibus(study, f, judge.rng)) is not None
+            ranks for f in fractions if (ranks := omnibus(study, f, judge.rng)) is not None
         ),
-        sources=(),
+        sources=tuple(sources(study, f, found) for f in fractions),
         banners=tuple(banners(study)),
         warnings=tuple(dict.fromkeys(told)),
         notes=(*notes(study), *(() if judge.correction == "max-t" else floors)),
         trial=study.trial,
         partial=study.partial,
+        ablation=request.ablation,
     )
 
 

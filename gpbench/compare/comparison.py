@@ -19,6 +19,19 @@ from gpbench.stats.shares import VarianceShares
 
 
 @dataclass(frozen=True)
+class Ablation:
+    """A full method and what each of the arms it is compared with lacks.
+
+    The gain over such an arm, in a contrast's `against`, is the ingredient's marginal contribution;
+    the contrast itself is with the best of them.
+    """
+
+    full: str
+    ingredients: tuple[tuple[str, str], ...]
+    """Arm -> how it differs, as in `shuffle=none instead of random`."""
+
+
+@dataclass(frozen=True)
 class Request:
     """What is asked for; None lets the study decide."""
 
@@ -34,6 +47,8 @@ class Request:
     correction: Correction | None = None
     """None: Holm's, or max-T where there are several baselines."""
     rng_seed: int | None = None
+    ablation: Ablation | None = None
+    """What the baselines are, where they are ablations of the one candidate."""
 
 
 @dataclass(frozen=True)
@@ -233,19 +248,6 @@ class Sources:
     backbones: tuple[str, ...]
     found: VarianceShares | str
     """Or why it cannot be told."""
-
-
-@dataclass(frozen=True)
-class Ablation:
-    """A full method and what each of the arms it is compared with lacks.
-
-    The gain over such an arm, in a contrast's `against`, is the ingredient's marginal contribution;
-    the contrast itself is with the best of them.
-    """
-
-    full: str
-    ingredients: tuple[tuple[str, str], ...]
-    """Arm -> how it differs, as in `shuffle=none instead of random`."""
 
 
 @dataclass(frozen=True)

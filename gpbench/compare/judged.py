@@ -100,7 +100,7 @@ def contrasts(
                 against=tuple(
                     Against(each.baseline, verdicts.headline)
                     for each, verdicts in zip(group.drafts, own, strict=True)
-                    if len(own) > 1
+                    if len(own) > 1 or request.ablation is not None
                 ),
                 sensitivity=_sensitivity(group.study, best, headline, readings[group.best]),
                 needed=needs(best.evidence, best.rows, alpha, request.margin, best.pretrainings),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from gpbench.compare.comparison import Comparison, Contrast, Row
 from gpbench.compare.images import ImageScope
@@ -18,7 +20,12 @@ def detail_sheets(comparison: Comparison) -> tuple[Sheet, ...]:
     judged = (*tested(comparison), Column("verdict", numeric=False))
     backbones = of_family(comparison, comparison.family.backbones)
     found = (
-        _sheet("Against each baseline", ("strategy", "baseline"), judged, _against(comparison)),
+        _sheet(
+            "Against each baseline",
+            ("strategy", "baseline"),
+            judged,
+            () if comparison.ablation else _against(comparison),
+        ),
         _sheet("Against the margin", ("strategy",), _MARGIN, _margin(comparison)),
         _sheet(
             "With scores for the diverged runs",
@@ -40,6 +47,12 @@ def detail_sheets(comparison: Comparison) -> tuple[Sheet, ...]:
         ),
         _sheet(
             "All arms together, by ranks (Friedman)", ("labels",), _OMNIBUS, _omnibus(comparison)
+        ),
+        _sheet(
+            "Where the variance comes from, in per cent",
+            ("labels", "source"),
+            _SOURCES,
+            _sources(comparison),
         ),
         _sheet(f"By backbone{backbones}", ("strategy", "backbone"), judged, _backbones(comparison)),
         _sheet(
@@ -70,6 +83,7 @@ _EXACT = _columns("W/T/L", "flip p", "rank p", "H-L", "one left out")
 _MARGIN = _columns("interval of TOST", "p within", "P below", "P within", "P above")
 _FAILURES = _columns("diverged", "baseline", "Fisher's p")
 _OMNIBUS = _columns("arms", "datasets", "chi2", "p", "F", "p of F", "exact p", "Kendall's W")
+_SOURCES = _columns("sd", "of a score", "of a gain")
 _IMAGES = _columns("gain", "interval", "p", "scenes", "se of scenes", "jackknife")
 _SPREAD = _columns("pre-tr.", "interval", "fine-t.", "interval", "unit", "interval")
 _OWN = _columns("mean", "baseline", "gain")
@@ -80,12 +94,28 @@ def _sheet(title: str, words: tuple[str, ...], columns: Iterable[Column], rows: 
     return Sheet(title, (*named, *columns), tuple(tuple(row) for row in rows), detail=True)
 
 
+def ingredients(comparison: Comparison) -> tuple[Sheet, ...]:
+    """Return what each ingredient of a full method adds; nothing where that was not asked."""
+    if comparison.ablation is None:
+        return ()
+    title = (
+        f"What each ingredient adds{of_family(comparison, len(comparison.ablation.ingredients))}"
+    )
+    columns = (*tested(comparison), Column("verdict", numeric=False))
+    return (
+        replace(
+            _sheet(title, ("strategy", "without it"), columns, _against(comparison)), detail=False
+        ),
+    )
+
+
 def _against(comparison: Comparison) -> Rows:
+    lacking = dict(comparison.ablation.ingredients) if comparison.ablation else {}
     for contrast in comparison.contrasts:
         for each in contrast.against:
             yield (
                 Cell(name(comparison, contrast)),
-                Cell(each.baseline),
+                Cell(lacking.get(each.baseline, each.baseline)),
                 *findings(each.finding),
                 verdict(comparison, each.finding),
             )
@@ -159,6 +189,20 @@ def _omnibus(comparison: Comparison) -> Rows:
             f"{test.kendall_w:.2f}",
         )
         yield map(Cell, told)
+
+
+def _sources(comparison: Comparison) -> Rows:
+    for found in comparison.sources:
+        if isinstance(found.found, str):
+            continue
+        for share in found.found.shares:
+            told = (share.of_score, share.of_gain)
+            yield (
+                Cell(f"{100 * found.label_fraction:g} %"),
+                Cell(share.source),
+                Cell(f"{math.sqrt(share.variance):.2f}"),
+                *(Cell(NOTHING if part is None else f"{100 * part:.1f}") for part in told),
+            )
 
 
 def _backbones(comparison: Comparison) -> Rows:

@@ -6,12 +6,14 @@ from dataclasses import asdict
 from importlib.metadata import version
 
 from gpbench.compare.comparison import (
+    Ablation,
     Comparison,
     Contrast,
     Exact,
     Finding,
     Row,
     Sensitivity,
+    Sources,
 )
 from gpbench.compare.failures import Failures, Tally
 from gpbench.compare.images import ImageScope
@@ -48,9 +50,29 @@ def comparison_document(comparison: Comparison) -> JsonObject:
         ],
         "failures": [_failures(entry) for entry in comparison.failures],
         "omnibus": [asdict(entry) for entry in comparison.omnibus],
+        "sources": [_sources(entry) for entry in comparison.sources],
+        "ablation": _ablation(comparison.ablation) if comparison.ablation else None,
         "warnings": [*comparison.banners, *comparison.warnings],
         "notes": list(comparison.notes),
     }
+
+
+def _sources(sources: Sources) -> JsonObject:
+    found = sources.found
+    told: JsonObject = {"shares": None, "negative": [], "unknown": [], "reason": found}
+    if not isinstance(found, str):
+        told = {name: list(values) for name, values in asdict(found).items()} | {"reason": None}
+    return {
+        "label_fraction": sources.label_fraction,
+        "arms": list(sources.arms),
+        "datasets": list(sources.datasets),
+        "backbones": list(sources.backbones),
+        **told,
+    }
+
+
+def _ablation(ablation: Ablation) -> JsonObject:
+    return {"full": ablation.full, "ingredients": dict(ablation.ingredients)}
 
 
 def _contrast(contrast: Contrast) -> JsonObject:

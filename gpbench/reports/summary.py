@@ -15,7 +15,7 @@ from gpbench.compare.family import CORRECTIONS
 from gpbench.compare.judged import CLOSER, FEW_RUNS, UNDECIDED
 from gpbench.compare.verdict import interval_name
 from gpbench.compare.words import Scope
-from gpbench.reports.detail_sheets import detail_sheets
+from gpbench.reports.detail_sheets import detail_sheets, ingredients
 from gpbench.reports.sheets import Sheet, name, sheets
 from gpbench.reports.wording import points, span, verdict_words, versus
 
@@ -60,6 +60,7 @@ def summary(comparison: Comparison, *, needed: bool = False) -> Summary:
     sentences = tuple(verdict_sentence(comparison, each) for each in comparison.contrasts)
     many = len(sentences) > MOST_SENTENCES
     parts: list[Sheet | Remarks] = [
+        *ingredients(comparison),
         *sheets(comparison, averages_first=many),
         Remarks("Claims that hold on a condition", tuple(_conditions(comparison))),
         Remarks("Why datasets cannot be decided", tuple(_undecided(comparison))),
@@ -74,14 +75,19 @@ def summary(comparison: Comparison, *, needed: bool = False) -> Summary:
     ]
     margin = "" if comparison.margin is None else f" | margin {comparison.margin:g} pp"
     return Summary(
-        title=f"{comparison.study}: {comparison.metric} in percent points, against "
-        f"{comparison.baseline}",
+        title=f"{comparison.study}: {comparison.metric} in percent points, {_question(comparison)}",
         banners=comparison.banners,
         verdicts=() if many else sentences,
         parts=tuple(part for part in parts if isinstance(part, Sheet) or part.sentences),
         foot=f"data {comparison.data_hash[:12]} | alpha {comparison.alpha:g} | "
         f"{CORRECTIONS[comparison.correction]}{margin} | rng seed {comparison.rng_seed}",
     )
+
+
+def _question(comparison: Comparison) -> str:
+    if comparison.ablation is not None:
+        return f"{comparison.ablation.full} against the best of its ablations"
+    return f"against {comparison.baseline}"
 
 
 def verdict_sentence(comparison: Comparison, contrast: Contrast) -> str:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import sys
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
-from rich.measure import Measurement
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +24,8 @@ STYLES: dict[Tone, str] = {
 }
 LEAST_WIDTH = 12
 """Columns of words, which fold; numbers never do."""
+GAP = 2
+"""Columns between two cells: one of padding, one of the box."""
 WIDTH = 100
 """Columns of a report that goes to a file."""
 
@@ -71,18 +72,19 @@ def comparison_text(comparison: Comparison, *, detailed: bool, needed: bool = Fa
 
 def _print_table(console: Console, table: Table) -> None:
     """Print a table whole: one that needs more columns than there are is not cut, but runs over."""
-    endless = console.options.update(max_width=sys.maxsize)
-    width, needed = console.width, Measurement.get(console, endless, table).minimum
-    console.width = max(width, needed)
+    width = console.width
+    console.width = max(width, sum((each.min_width or 0) + GAP for each in table.columns))
     console.print(table)
     console.width = width
 
 
 def _table(sheet: Sheet) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0))
-    for column in sheet.columns:
+    for at, column in enumerate(sheet.columns):
         if column.numeric:
-            table.add_column(Text(column.name), justify="right", no_wrap=True)
+            texts = (column.name, *(row[at].text for row in sheet.rows))
+            widest = max(map(cell_len, texts))
+            table.add_column(Text(column.name), justify="right", no_wrap=True, min_width=widest)
         else:
             table.add_column(Text(column.name), overflow="fold", min_width=LEAST_WIDTH)
     for row in sheet.rows:

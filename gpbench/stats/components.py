@@ -1,4 +1,4 @@
-"""Where the spread of scores comes from: pre-training, fine-tuning, dataset. Pure."""
+"""How much scores vary: standard deviations of pre-training and of fine-tuning. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy import special
 
 from gpbench.core.errors import ComparisonError
@@ -35,25 +35,6 @@ class Spread:
     pre: Sd | None
     ft: Sd | None
     unit: Sd | None
-
-
-@dataclass(frozen=True)
-class Components:
-    """Variances of a table of scores; `negative` names those estimated below 0 and set to 0."""
-
-    dataset: float
-    strategy_x_dataset: float
-    seed: float
-    negative: tuple[str, ...]
-
-    @property
-    def gain_shares(self) -> tuple[float, float] | None:
-        """Return which shares of a gain's variance strategy x dataset and seed have; sum 1.
-
-        The dataset's own level cancels in a gain. None where nothing varies.
-        """
-        total = self.strategy_x_dataset + self.seed
-        return (self.strategy_x_dataset / total, self.seed / total) if total > 0 else None
 
 
 def spread(units: Sequence[Sequence[float]], alpha: float) -> Spread:
@@ -95,51 +76,9 @@ def spread(units: Sequence[Sequence[float]], alpha: float) -> Spread:
     return Spread(Sd(ends[0], ends[1], ends[2], df_between), ft, unit)
 
 
-def components(scores: ArrayLike) -> Components:
-    """Return the variances of dataset, strategy x dataset and seed from expected mean squares.
-
-    Args:
-        scores: (D, S, R) with at least 2 of each, without gaps: dataset, strategy, seed.
-            Strategies are fixed; datasets and seeds are draws.
-
-    Raises:
-        ComparisonError: If the table is not of that kind.
-
-    Reference: Searle, Casella & McCulloch 1992, Variance Components, 4.2.
-    """
-    table = np.asarray(scores, np.float64)
-    if table.ndim != 3 or min(table.shape) < 2 or not np.isfinite(table).all():
-        raise ComparisonError(
-            "variance components need a table of datasets x strategies x seeds without gaps, at "
-            f"least 2 of each; got {' x '.join(map(str, table.shape))}"
-        )
-    datasets, strategies, seeds = table.shape
-    cells = table.mean(axis=2)
-    of_dataset = cells.mean(axis=1, keepdims=True)
-    of_strategy = cells.mean(axis=0, keepdims=True)
-    left = cells - of_dataset - of_strategy + cells.mean()
-    seed = _squares(table - cells[:, :, None]) / (datasets * strategies * (seeds - 1))
-    interaction = seeds * _squares(left) / ((datasets - 1) * (strategies - 1))
-    dataset = strategies * seeds * _squares(of_dataset - cells.mean()) / (datasets - 1)
-    found = {
-        "dataset": (dataset - interaction) / (strategies * seeds),
-        "strategy x dataset": (interaction - seed) / seeds,
-    }
-    return Components(
-        dataset=max(0.0, found["dataset"]),
-        strategy_x_dataset=max(0.0, found["strategy x dataset"]),
-        seed=seed,
-        negative=tuple(name for name, variance in found.items() if variance < 0),
-    )
-
-
-def _squares(values: NDArray[np.float64]) -> float:
-    return float(np.sum(values**2))
-
-
 def _sum_of_squares(values: NDArray[np.float64]) -> float:
     """Return the sum of squares around the mean; float noise is no spread."""
-    return 0.0 if np.ptp(values) <= RESOLUTION else _squares(values - values.mean())
+    return 0.0 if np.ptp(values) <= RESOLUTION else float(np.sum((values - values.mean()) ** 2))
 
 
 def _chi_square_sd(variance: float, df: float, alpha: float) -> Sd:

@@ -167,7 +167,11 @@ def test_csv_can_be_compared_again(gpbench: Command, table: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--plots", "figures"], "--plots is not there yet"),
+        (
+            ["--ablation", "new", "--baseline", "old"],
+            "--ablation and --baseline exclude each other",
+        ),
+        (["--ablation", "old"], "no ablation of 'old' among the arms imagenet, new[a=1,b=2], old"),
         (
             ["--correction", "hlm"],
             "'hlm' is not one of 'holm', 'max-t', 'bh', 'none'. Did you mean 'holm'?",
@@ -184,7 +188,7 @@ def test_csv_can_be_compared_again(gpbench: Command, table: Path, tmp_path: Path
         (["--baseline", "o*"], "one arm (imagenet, new[a=1,b=2], old), or best:o* for the best"),
         (["--baseline", "old,imagenet"], "or best:old,imagenet for the best of several"),
         (["--baseline", "imagnet v2"], "unknown arm 'imagnet v2'. Did you mean 'imagenet'?"),
-        (["--format", "jsn"], "one of 'table', 'json', 'csv', 'md'. Did you mean 'json'?"),
+        (["--format", "jsn"], "'geobench2', 'evaluma'. Did you mean 'json'?"),
         (["--alpha", "2"], "--alpha = 2.0 is not allowed"),
         (["--margin", "-1"], "--margin = -1.0 is not allowed"),
         (["--experiment", "demo"], "--table and --experiment exclude each other"),

@@ -12,7 +12,7 @@ from tests.reports.comparisons import made, undecided
 
 def test_tables_have_one_cell_per_column() -> None:
     blocks = re.findall(r"(?:^\|.*\n)+", comparison_markdown(made()), flags=re.MULTILINE)
-    assert len(blocks) == 6
+    assert len(blocks) == 7
     for block in blocks:
         widths = {len(re.split(r"(?<!\\)\|", line)) for line in block.splitlines()}
         assert len(widths) == 1

@@ -1,14 +1,12 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 
 from gpbench.core.errors import ComparisonError
-from gpbench.stats.components import Sd, components, spread
-from tests.stats.oracles import oracle
+from gpbench.stats.components import Sd, spread
 
 score = st.floats(0, 100).map(lambda x: round(x, 4))
 nested = st.lists(st.lists(score, min_size=1, max_size=4), min_size=1, max_size=5)
@@ -122,35 +120,3 @@ def test_a_shift_changes_nothing_and_a_factor_all(units: list[list[float]], fact
 def test_units_without_a_finite_score_are_refused(units: list[tuple[float, ...]]) -> None:
     with pytest.raises(ComparisonError, match="one finite score per unit"):
         spread(units, 0.05)
-
-
-def test_components_of_the_published_table() -> None:
-    case = oracle("33_end_to_end_dataset_level")
-    found, expected = components(case["inputs"]["miou"]), case["computed"]["var_components_ems"]
-    assert found.seed == pytest.approx(expected["seed"], rel=1e-9)
-    assert found.strategy_x_dataset == pytest.approx(expected["strategy_x_dataset"], rel=1e-9)
-    by_reml = case["computed"]["mixedlm_by_optimiser"]["nm"]["var_dataset"]
-    assert found.dataset == pytest.approx(by_reml, rel=1e-4)
-    assert found.negative == ()
-    assert found.gain_shares == pytest.approx((0.384, 0.616), abs=1e-3)
-
-
-def test_a_negative_component_is_0_and_named() -> None:
-    # every cell has the same mean: whatever varies is the seed
-    found = components([[[1, 3], [3, 1]], [[0, 4], [2, 2]]])
-    assert (found.dataset, found.strategy_x_dataset) == (0, 0)
-    assert found.negative == ("strategy x dataset",)
-    assert found.seed == pytest.approx(3)
-    assert found.gain_shares == (0, 1)
-
-
-def test_shares_are_unknown_where_nothing_varies() -> None:
-    assert components(np.ones((2, 2, 2))).gain_shares is None
-
-
-@pytest.mark.parametrize(
-    "table", [np.ones((2, 2, 1)), np.ones((1, 2, 2)), np.ones((2, 2)), np.full((2, 2, 2), np.nan)]
-)
-def test_components_need_a_complete_table(table: np.ndarray) -> None:
-    with pytest.raises(ComparisonError, match="without gaps"):
-        components(table)
