@@ -158,7 +158,7 @@ def translated(dialect: Dialect, cells: Mapping[str, str]) -> dict[str, str]:
 
 def shifted(number: str, places: int) -> str:
     """Return a number with its decimal point moved: no bit of it is lost, unlike in a product."""
-    return str(Decimal(number).scaleb(places))
+    return f"{Decimal(number).scaleb(places):f}"
 
 
 def wrong_numbers(dialect: Dialect, lines: Mapping[int, Mapping[str, str]]) -> Iterator[Problem]:

@@ -138,8 +138,8 @@ def test_a_score_is_read_as_it_is_written(table: Path) -> None:
             SEEDED,
             ["A,d,acc,61.7,0", "A,d,acc,60,1"],
             (
-                "lines 2-3: score = '61.7' and 1 other: scores of evaluma are fractions, 0 to 1, these "
-                "are none: 0.617 in place of 61.7"
+                "lines 2-3: score = '61.7' and 1 other: scores of evaluma are fractions, 0 to 1, "
+                "these are none: 0.617 in place of 61.7"
             ),
         ),
         (
@@ -200,8 +200,8 @@ def test_a_score_is_read_as_it_is_written(table: Path) -> None:
             GEO,
             [geo("0.5"), geo("0.6", backbone="vit", tuned="frozen")],
             (
-                "line 3: protocol 'frozen' here, protocol 'full_ft' on line 2: protocols of a dataset "
-                "are mixed; --protocol chooses one"
+                "line 3: protocol 'frozen' here, protocol 'full_ft' on line 2: protocols of a "
+                "dataset are mixed; --protocol chooses one"
             ),
         ),
         ("backbone,dataset,test metric", ["a,d,0.5"], "add Metric, Seed"),
