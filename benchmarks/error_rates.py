@@ -17,7 +17,6 @@ from benchmarks.made_experiments import (
     ONE_DATASET,
     Design,
     Groups,
-    Rate,
     best,
     equivalence,
     family,
@@ -27,6 +26,7 @@ from benchmarks.made_experiments import (
     spreads,
 )
 from benchmarks.made_scenes import SceneSet, new_images
+from gpbench.stats.proportion import Rate
 
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
 BEGIN, END = "<!-- error rates: begin -->", "<!-- error rates: end -->"

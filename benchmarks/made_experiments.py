@@ -6,7 +6,6 @@ a fine-tuning adds (1 point of standard deviation: all others are multiples of i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -17,12 +16,14 @@ from gpbench.compare.across import over_datasets
 from gpbench.compare.cell import Cell, Pair, Replicate
 from gpbench.compare.comparison import Request
 from gpbench.compare.contrast import draft
+from gpbench.compare.equal_arms import LEVEL, equal_scores
 from gpbench.compare.evidence import Evidence, Side, weigh
 from gpbench.compare.family import corrected
 from gpbench.compare.study import Run, Study, StudyDataset
 from gpbench.compare.words import Correction
 from gpbench.core.seeds import derive_seed
 from gpbench.stats.components import spread
+from gpbench.stats.proportion import Rate
 from gpbench.stats.satterthwaite import equivalence_p, t_test, unit_term
 
 ALPHA = 0.05
@@ -37,24 +38,6 @@ APART: Groups = ((0,), (1,), (2,), (3,))
 
 Scores = NDArray[np.float64]
 """(D, P, K) percent points of an arm: dataset, pre-training, fine-tuning."""
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How often something happened in so many draws."""
-
-    count: int
-    draws: int
-
-    @property
-    def share(self) -> float:
-        return self.count / self.draws
-
-    @property
-    def se(self) -> float:
-        """Return the Monte-Carlo standard error; that of a count of 1 where it is 0."""
-        share = max(1, self.count) / self.draws
-        return math.sqrt(share * (1 - share) / self.draws)
 
 
 @dataclass(frozen=True)
@@ -76,10 +59,14 @@ class Design:
     def arm(self, groups: Groups, rng: np.random.Generator) -> Scores:
         """Return the scores of one arm."""
         datasets = sum(map(len, groups))
-        scores = rng.normal(50, 1, (datasets, self.pretrainings, self.finetunings))
-        for group in groups:
-            scores[list(group)] += rng.normal(0, self.sd_pre, (self.pretrainings, 1))
-        return scores
+        shape = (datasets, self.pretrainings, self.finetunings)
+        group_of = np.empty((datasets, 1, 1), np.intp)
+        for at, group in enumerate(groups):
+            group_of[list(group)] = at
+        number = group_of * self.pretrainings + np.arange(self.pretrainings)[:, None]
+        pretrainings = np.broadcast_to(number, shape).ravel()
+        finetunings = np.arange(len(pretrainings))
+        return LEVEL + equal_scores(pretrainings, finetunings, self.sd_pre, 1, rng).reshape(shape)
 
 
 def rates(

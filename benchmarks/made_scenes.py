@@ -12,12 +12,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.made_experiments import ALPHA, Rate, claimed
+from benchmarks.made_experiments import ALPHA, claimed
 from gpbench.compare.cell import Cell, Replicate
 from gpbench.compare.evidence import Side, weigh
 from gpbench.compare.images import Asked, CountsByScene, ImageScope, image_scopes
 from gpbench.core.seeds import derive_seed
 from gpbench.metrics import score
+from gpbench.stats.proportion import Rate
 
 CLASSES = ("ground", "roof")
 PIXELS = 200

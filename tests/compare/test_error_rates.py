@@ -13,7 +13,6 @@ from benchmarks.made_experiments import (
     GENERALISED,
     IMAGENET,
     Design,
-    Rate,
     best,
     equivalence,
     family,
@@ -28,6 +27,7 @@ from benchmarks.made_scenes import SceneSet, new_images
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Request
 from gpbench.compare.contrast import draft
+from gpbench.stats.proportion import Rate
 
 SUITE = (GENERALISED, IMAGENET)
 DRAWS = 1_000
