@@ -13,6 +13,7 @@ import pytest
 from hypothesis import settings
 
 SAMPLES_VARIABLE = "GPBENCH_SAMPLES"
+RAY, STARTING_RAY = "ray", ("test_ray_", "test_interruption")
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -34,9 +35,21 @@ settings.register_profile("gpbench", deadline=None)  # a busy machine is no fail
 settings.load_profile("gpbench")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the slow tests last, so that what breaks quickly is seen quickly."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run the slow tests last, so that what breaks quickly is seen quickly.
+
+    Of several processes one runs all tests that start Ray, as two clusters would be in each other's
+    way; it begins with them, as they take half of the time. The others share out the other files.
+    """
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+    if hasattr(config, "workerinput"):
+        for item in items:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+        items.sort(key=lambda item: _group(item) != RAY)
+
+
+def _group(item: pytest.Item) -> str:
+    return RAY if item.path.name.startswith(STARTING_RAY) else str(item.path)
 
 
 def samples_folder(variable: str | None) -> Path:
