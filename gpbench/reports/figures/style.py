@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -33,12 +33,13 @@ THEME: Mapping[str, tuple[str, str]] = {
     "--figure-fill-4": ("#f0e442", "#f0e442"),
     "--figure-fill-5": ("#cc79a7", "#d68ab5"),
     "--figure-fill-6": ("#b4bac4", "#9aa2b0"),
+    "--figure-fill-7": ("#d9a27a", "#d9a27a"),
 }
 """Every colour of a figure: variable -> its value on a light and on a dark ground."""
 GROUND, INK, SOFT, RULE, BAND, CANDIDATE, BASELINE, ON_FILL, *FILLS = (
     light for light, _ in THEME.values()
 )
-HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----")
+HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++")
 """One per fill, for those who see no colours."""
 
 FONT = "DejaVu Sans"
@@ -143,6 +144,85 @@ def fit(text: str, width: float, size: float = SIZE, weight: str = "normal") -> 
         else:
             high = middle - 1
     return _shortened(text, low)
+
+
+def fit_all(names: Iterable[str], width: float, weight: str = "normal") -> dict[str, str]:
+    """Return each name as `fit` does, but where that makes several alike, what tells them apart."""
+    shown = {name: fit(name, width, weight=weight) for name in names}
+    for same in dict.fromkeys(shown.values()):
+        alike = [name for name, text in shown.items() if text == same]
+        begin = _alike_until([clean(name) for name in alike])
+        if len(alike) > 1 and begin > _KEPT:
+            texts = (f"\u2026{clean(name)[begin - _KEPT :]}" for name in alike)
+            shown |= {
+                name: _cut_off(text, width, weight) for name, text in zip(alike, texts, strict=True)
+            }
+    return shown
+
+
+_KEPT = 5
+"""Characters that stay before the place where names begin to differ."""
+
+
+def _alike_until(names: Sequence[str]) -> int:
+    """Return how many characters all names begin with."""
+    places = zip(*names, strict=False)
+    return next(
+        (at for at, found in enumerate(places) if len(set(found)) > 1), min(map(len, names))
+    )
+
+
+def _cut_off(text: str, width: float, weight: str) -> str:
+    """Return a text that is at most `width` wide, its end left out where it is longer."""
+    shown = text
+    while text_width(shown, weight=weight) > width and len(text) > 1:
+        text = text[:-1]
+        shown = f"{text.rstrip()}\u2026"
+    return shown
+
+
+def key(
+    figure: Any, x: float, y: float, text: str, marker: str, edge: str, face: str | None = None
+) -> float:
+    """Draw a marker with what it means, and return where the next one may begin."""
+    from matplotlib.lines import Line2D
+
+    width, height = figure.get_size_inches()
+    figure.add_artist(
+        Line2D(
+            [(x + 0.04) / width],
+            [1 - y / height],
+            marker=marker,
+            markersize=3.6,
+            markerfacecolor=face or edge,
+            markeredgecolor=edge,
+            markeredgewidth=0.8,
+            transform=figure.transFigure,
+        )
+    )
+    write(figure, x + 0.12, y, text)
+    return x + 0.12 + text_width(text) + 1.5 * GAP
+
+
+def swatch(
+    figure: Any, x: float, y: float, width: float, face: str, edge: str, hatch: str = ""
+) -> None:
+    """Draw a small piece of a bar; `y` is its middle."""
+    from matplotlib.patches import Rectangle
+
+    across, down = figure.get_size_inches()
+    figure.add_artist(
+        Rectangle(
+            (x / across, 1 - (y + 0.05) / down),
+            width / across,
+            0.1 / down,
+            facecolor=face,
+            edgecolor=edge,
+            hatch=hatch,
+            linewidth=0.5,
+            transform=figure.transFigure,
+        )
+    )
 
 
 def _shortened(text: str, characters: int) -> str:
