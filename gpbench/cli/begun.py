@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gpbench.cli.options import DEMO
 from gpbench.core.errors import StoreError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def experiment_name(store: Store, place: Place, asked: str | None) -> str:
 def _nothing_yet(place: Place) -> StoreError:
     from gpbench.store.database import locate
 
+    demo = f"; the demo's is --workdir {DEMO}" if DEMO.is_dir() else ""
     return StoreError(
         f"nothing was run in {place.workdir} yet (no experiment is in {locate(place.db).shown}): "
-        "`gpbench run` begins one; or name another place with --workdir or --db"
+        f"`gpbench run` begins one; or name another place with --workdir or --db{demo}"
     )

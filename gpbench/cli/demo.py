@@ -22,9 +22,9 @@ def demo(
     executor: Executor = ExecutorName.ray,
     jobs: Jobs = None,
     limit: flags.Limit = None,
-    workdir: Annotated[Path, typer.Option(help="Where stages, database and site go.")] = Path(
-        "gpbench-demo"
-    ),
+    workdir: Annotated[
+        Path, typer.Option(help="Where stages, database and site go.")
+    ] = options.DEMO,
     format_: options.Format = options.DataFormat.table,
     verbose: options.Verbose = 0,
     debug: options.Debug = False,

@@ -13,6 +13,9 @@ import typer
 from gpbench.cli.choices import listed, word
 from gpbench.core.errors import InvalidValueError
 
+DEMO = Path("gpbench-demo")
+"""Where `gpbench demo` works unless told otherwise."""
+
 
 class DataFormat(enum.StrEnum):
     """How a command prints its data on stdout."""

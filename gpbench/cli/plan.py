@@ -23,7 +23,8 @@ Spread = Annotated[
         "--sd",
         metavar="PP",
         min=1e-6,
-        help="Design check: sd of scores between pre-trainings. Default: of stored results.",
+        help="Design check: sd between pre-trainings of an arm's scores, averaged over backbones. "
+        "Default: of stored results.",
     ),
 ]
 

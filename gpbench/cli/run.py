@@ -243,8 +243,9 @@ def _print_summary(finished: Finished) -> None:
         console.print(f"Nothing to do: all {len(summary.skipped)} stages were done before.")
         return
     console.print(
-        f"{len(summary.done)} stages done, {len(summary.skipped)} done before, "
-        f"{len(summary.failed)} failed, {len(summary.blocked)} blocked."
+        f"{'Interrupted: ' if summary.interrupted else ''}{len(summary.done)} stages done, "
+        f"{len(summary.skipped)} done before, {len(summary.failed)} failed, "
+        f"{len(summary.blocked)} blocked."
     )
     if summary.interrupted:
         say_how_to_continue(console)

@@ -48,6 +48,11 @@ class TableRow(BaseModel):
     def _whole(self) -> TableRow:
         if self.status == "ok" and self.value is None:
             raise ValueError(f"value is empty: {NO_SCORE}")
+        if self.status != "ok" and self.value is not None:
+            raise ValueError(
+                f"a value beside status = {self.status!r}: leave it empty, or write ok where the "
+                "score counts"
+            )
         if self.pretrain_key is not None and self.pretrain_seed is None:
             raise ValueError("pretrain_key needs a pretrain_seed: number the pre-trainings")
         return self

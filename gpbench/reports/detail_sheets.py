@@ -84,7 +84,7 @@ _MARGIN = _columns("interval of TOST", "p within", "P below", "P within", "P abo
 _FAILURES = _columns("diverged", "baseline", "Fisher's p")
 _OMNIBUS = _columns("arms", "datasets", "chi2", "p", "F", "p of F", "exact p", "Kendall's W")
 _SOURCES = _columns("sd", "of a score", "of a gain")
-_IMAGES = _columns("gain", "interval", "p", "scenes", "se of scenes", "jackknife")
+_IMAGES = _columns("gain", "interval", "raw p", "scenes", "se of scenes", "jackknife")
 _SPREAD = _columns("pre-tr.", "interval", "fine-t.", "interval", "unit", "interval")
 _OWN = _columns("mean", "baseline", "gain")
 

@@ -118,6 +118,15 @@ def test_before_any_run_it_says_so(
     assert "nothing was run" in gpbench("status", "--workdir", tmp_path, *flags).err
 
 
+def test_after_the_demo_it_says_where_that_is(
+    gpbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "demo" not in gpbench("status").err
+    (tmp_path / "gpbench-demo").mkdir()
+    assert gpbench("status").err.endswith("; the demo's is --workdir gpbench-demo\n")
+
+
 def test_unknown_experiment_is_refused(gpbench: Command, work: Path) -> None:
     said = gpbench("status", "--workdir", work, "--experiment", "half-say")
     assert said.code == 2

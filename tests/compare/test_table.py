@@ -101,6 +101,11 @@ def test_all_bad_cells_are_named_with_their_lines(table: Path) -> None:
         (HEADER, ["a,net,town,0,-3"], "line 2: value = '-3': percent points are 0 to 100"),
         (HEADER, ["a,net,town,0.5,50"], "line 2: seed = '0.5': a whole number from 0 on"),
         (HEADER, ["a,net,town,,50"], "line 2: seed is empty: a whole number from 0 on"),
+        (
+            f"{HEADER},status",
+            ["a,net,town,0,50,oom"],
+            "line 2: a value beside status = 'oom': leave it empty, or write ok where",
+        ),
         (f"{HEADER},status", ["a,net,town,0,,lost"], "line 2: status = 'lost': ok for a run with"),
         (
             f"{HEADER},label_fraction",
