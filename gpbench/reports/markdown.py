@@ -29,7 +29,7 @@ def comparison_markdown(comparison: Comparison) -> str:
     lines += ["## Methods", ""]
     for paragraph in methods(comparison):
         lines += [escaped(paragraph), ""]
-    return "\n".join([*lines, escaped(report.foot), ""])
+    return "\n".join([*lines, "---", "", escaped(report.foot), ""])
 
 
 def escaped(text: str) -> str:

@@ -41,6 +41,7 @@ def tests(comparison: Comparison) -> Iterator[str]:
     yield from _margin(comparison)
     yield from _new_datasets(comparison)
     yield from _new_images(comparison)
+    yield from _shares(comparison)
     yield from _shown_only(comparison)
 
 
@@ -97,6 +98,9 @@ def _family(comparison: Comparison) -> Iterator[str]:
     if comparison.correction == "none":
         yield "p-values were not adjusted for the number of tests."
         return
+    if not _adjusted(comparison):
+        yield "One difference was tested, so no p-value needed adjustment."
+        return
     several = any(len(contrast.rows) > 1 for contrast in contrasts)
     sizes = [f"{counted(family.headline, 'headline test')}"]
     if several:
@@ -114,8 +118,15 @@ def _family(comparison: Comparison) -> Iterator[str]:
         yield "A headline without a test counts in the family with p = 1."
 
 
+def _adjusted(comparison: Comparison) -> bool:
+    """Return whether any p differs from that of its test alone."""
+    family = comparison.family
+    largest = max(family.headline, family.rows, family.backbones)
+    return comparison.correction != "none" and largest > 1
+
+
 def _decision(comparison: Comparison) -> Iterator[str]:
-    p = "p" if comparison.correction == "none" else "the adjusted p"
+    p = "the adjusted p" if _adjusted(comparison) else "p"
     if not comparison.trial:
         yield (
             f"A difference is called better or worse where {p} is below {comparison.alpha:g}, and "
@@ -131,8 +142,9 @@ def _margin(comparison: Comparison) -> Iterator[str]:
             "of equality."
         )
         return
-    how = {"none": "", "bh": ", adjusted likewise", "holm": ", adjusted likewise"}
-    adjusted = how.get(comparison.correction, ", adjusted by Holm's procedure")
+    adjusted = ", adjusted likewise" if _adjusted(comparison) else ""
+    if adjusted and comparison.correction == "max-t":
+        adjusted = ", adjusted by Holm's procedure"
     yield (
         f"Equivalence within {margin:g} percent points was tested by two one-sided t tests (TOST)"
         f"{adjusted}: alone, it holds where the {interval_name(2 * comparison.alpha)} lies within "
@@ -184,11 +196,33 @@ def _new_images(comparison: Comparison) -> Iterator[str]:
         )
     if NO_SCENES in warnings:
         yield "Where no scenes are recorded each image counts as a scene of its own."
+    verdicts = [each for c in comparison.contrasts for each in c.scopes if each.scope == "images"]
+    if verdicts and _adjusted(comparison):
+        by = ", adjusted by Holm's procedure" if comparison.correction == "max-t" else ""
+        yield f"Verdicts on them are a family of their own{by}."
     yield "The standard error of the scenes was checked by the jackknife over scenes."
     if any(difference.band for scope in scopes for _, difference in scope.classes):
         yield (
             f"Bands of classes hold together at {100 * (1 - comparison.alpha):g} % for the choice "
             f"of scenes alone; a class in fewer than {FEWEST_CLUSTERS} scenes has none."
+        )
+
+
+def _shares(comparison: Comparison) -> Iterator[str]:
+    """Yield how the shares of variance were estimated, where they could be."""
+    for each in comparison.sources:
+        found = each.found
+        if isinstance(found, str):
+            continue
+        several = len(comparison.sources) > 1
+        at = f" at {100 * each.label_fraction:g} % of the labels" if several else ""
+        negative = ""
+        if found.negative:
+            negative = f"; estimates below 0 were set to 0 ({told(found.negative)})"
+        yield (
+            f"Shares of variance{at} come from expected mean squares over "
+            f"{counted(len(each.datasets), 'dataset')}, {counted(len(each.arms), 'arm')} and "
+            f"{counted(len(each.backbones), 'backbone')}, the arms taken as fixed{negative}."
         )
 
 

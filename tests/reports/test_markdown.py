@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpbench.reports.markdown import comparison_markdown, escaped
+from gpbench.reports.methods import methods
 from tests.reports.comparisons import made, undecided
 
 
@@ -36,3 +37,13 @@ def test_escaped_text_is_one_line_without_live_markup(text: str) -> None:
     found = escaped(text)
     assert "\n" not in found
     assert not re.search(r"(?<!\\)(?:\\\\)*[`*_\[\]<>|]", found)
+
+
+def test_methods_are_the_last_section_escaped() -> None:
+    comparison = made()
+    *_, last = comparison_markdown(comparison).split("\n## ")
+    title, *paragraphs, rule, foot = filter(None, last.splitlines())
+    assert (title, rule) == ("Methods", "---")
+    assert foot.startswith("data ")
+    assert paragraphs == [escaped(paragraph) for paragraph in methods(comparison)]
+    assert r"new\[inflate=mean\]" in last
