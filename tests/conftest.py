@@ -31,6 +31,8 @@ def refuse_network(event: str, arguments: tuple[Any, ...]) -> None:
 
 sys.addaudithook(refuse_network)
 
+os.environ.pop("COLUMNS", None)  # pytest's own terminal is not that of the commands under test
+
 settings.register_profile("gpbench", deadline=None)  # a busy machine is no failure
 settings.load_profile("gpbench")
 

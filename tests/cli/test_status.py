@@ -122,7 +122,7 @@ def test_after_the_demo_it_says_where_that_is(
     gpbench: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert "demo" not in gpbench("status").err
+    assert "the demo's" not in gpbench("status").err
     (tmp_path / "gpbench-demo").mkdir()
     assert gpbench("status").err.endswith("; the demo's is --workdir gpbench-demo\n")
 
