@@ -12,7 +12,7 @@ from gpbench.compare.images import ImageScope
 from gpbench.reports.figures.figure import Figure
 from gpbench.reports.figures.style import (
     BASELINE,
-    CANDIDATE,
+    FILLS,
     GAP,
     GROUND,
     INK,
@@ -40,6 +40,8 @@ MOST_NAME = 1.2
 HEAD, ABOVE, BELOW = 0.3, 0.3, 0.44
 """Room for the key; above a panel for its title; and below it for its axis."""
 HATCH = "////"
+GAIN, LOSS = FILLS[1], BASELINE
+"""Light enough for the bands upon them; the darker one tells losses in grey, too."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +98,19 @@ def _caption(comparison: Comparison, contrast: Contrast, parts: Sequence[Part]) 
         "q is p adjusted for the false-discovery rate (Benjamini-Hochberg) over a dataset's "
         "classes: for exploring, not for claims."
     )
-    found = [each for part in parts for _, each in part.classes if each.band is None]
-    if any(each.clusters < FEWEST_CLUSTERS for each in found):
-        yield f"Hatched: no interval, in fewer than {FEWEST_CLUSTERS} scenes."
-    if any(each.clusters >= FEWEST_CLUSTERS for each in found):
-        yield "Hatched in enough scenes: no interval, the scores do not vary."
+    if _few(parts):
+        yield f"Hatched: no interval: in fewer than {FEWEST_CLUSTERS} scenes."
+    if any(
+        each.band is None and each.clusters >= FEWEST_CLUSTERS
+        for part in parts
+        for _, each in part.classes
+    ):
+        yield "Hatched though in enough scenes: no interval, as the scores do not vary."
+
+
+def _few(parts: Sequence[Part]) -> bool:
+    """Return whether a class is in too few scenes for an interval."""
+    return any(each.clusters < FEWEST_CLUSTERS for part in parts for _, each in part.classes)
 
 
 def _alt(parts: Sequence[Part]) -> Iterator[str]:
@@ -115,28 +125,25 @@ def _alt(parts: Sequence[Part]) -> Iterator[str]:
 
 def _draw(metric: str, parts: Sequence[Part]) -> Any:
     with styled():
-        columns = min(2, len(parts))
-        width = WIDE if columns == 2 else NARROW
-        bands = [parts[at : at + columns] for at in range(0, len(parts), columns)]
-        heights = [max(part.height for part in band) for band in bands]
-        figure = sheet(width, HEAD + sum(heights) + len(bands) * (ABOVE + BELOW))
-        _draw_key(figure)
-        top = HEAD
-        for band, height in zip(bands, heights, strict=True):
-            for at, part in enumerate(band):
-                left = at * (WIDE / 2)
-                _draw_part(figure, metric, part, left, top)
-            top += ABOVE + height + BELOW
+        ends = [HEAD] * min(2, len(parts))
+        places = []
+        for part in parts:  # each goes below the shorter column
+            column = ends.index(min(ends))
+            places.append((column * WIDE / 2, ends[column]))
+            ends[column] += ABOVE + part.height + BELOW
+        figure = sheet(WIDE if len(ends) > 1 else NARROW, max(ends))
+        _draw_key(figure, parts)
+        for part, (left, top) in zip(parts, places, strict=True):
+            _draw_part(figure, metric, part, left, top)
     return figure
 
 
-def _draw_key(figure: Any) -> None:
+def _draw_key(figure: Any, parts: Sequence[Part]) -> None:
+    keys = [("gain", GAIN, GAIN, ""), ("loss", LOSS, LOSS, "")]
+    if _few(parts):
+        keys.append((f"no interval: in fewer than {FEWEST_CLUSTERS} scenes", GROUND, SOFT, HATCH))
     x = MARGIN
-    for text, face, edge, hatch in (
-        ("gain", CANDIDATE, CANDIDATE, ""),
-        ("loss", BASELINE, BASELINE, ""),
-        (f"no interval: in fewer than {FEWEST_CLUSTERS} scenes", GROUND, SOFT, HATCH),
-    ):
+    for text, face, edge, hatch in keys:
         swatch(figure, x, LINE, 0.16, face, edge, hatch)
         write(figure, x + 0.21, LINE, text)
         x += 0.21 + text_width(text) + 1.5 * GAP
@@ -144,7 +151,7 @@ def _draw_key(figure: Any) -> None:
 
 def _draw_part(figure: Any, metric: str, part: Part, left: float, top: float) -> None:
     room = NARROW - 2 * MARGIN
-    widest = max(text_width(label) for label, _ in part.classes)
+    widest = max(text_width(clean(label)) for label, _ in part.classes)
     label_end = left + MARGIN + min(MOST_NAME, widest)
     notes = [_note(each) for _, each in part.classes]
     note = max(text_width(text) for text in notes)
@@ -175,7 +182,7 @@ def _note(found: ClassDifference) -> str:
 
 
 def _draw_class(axes: Any, at: int, found: ClassDifference) -> None:
-    colour = CANDIDATE if found.difference >= 0 else BASELINE
+    colour = GAIN if found.difference >= 0 else LOSS
     bare = found.band is None
     axes.barh(
         [at],

@@ -30,7 +30,8 @@ ROW, BAR = 0.19, 0.1
 """Heights of an arm's line, and of a bar that joins arms."""
 TOP = 0.62
 """Where the axis of ranks is."""
-MOST_NAME = 1.9
+MOST_NAME, BESIDE = 1.9, 0.45
+"""Widths of a name, and of the mean rank between it and the axis."""
 
 
 def critical_difference(comparison: Comparison) -> Iterator[Figure]:
@@ -100,13 +101,15 @@ def _draw(omnibus: Omnibus, cd: float) -> Any:
         ranks = [rank for rank, _ in ranked]
         joined = groups(ranks, cd)
         names = fit_all([arm for _, arm in ranked], MOST_NAME)
-        side = MARGIN + max(text_width(text) for text in names.values()) + 0.45
         half = ceil(len(ranked) / 2)
+        left, right = (
+            MARGIN + max(text_width(names[arm]) for _, arm in side) + BESIDE
+            for side in (ranked[:half], ranked[half:])
+        )
         below = TOP + (len(joined) + 1) * BAR + GAP
         height = below + half * ROW + MARGIN
         figure = sheet(WIDE, height)
-        width = WIDE - 2 * side
-        axes = panel(figure, side, 0, width, height)
+        axes = panel(figure, left, 0, WIDE - left - right, height)
         axes.set_axis_off()
         axes.set_xlim(1, len(ranked))
         axes.set_ylim(height, 0)
@@ -114,25 +117,40 @@ def _draw(omnibus: Omnibus, cd: float) -> Any:
         for at, (first, last) in enumerate(joined):
             y = TOP + (at + 1) * BAR
             ends = ranks[first] - 0.03, ranks[last] + 0.03
-            axes.plot(ends, [y] * 2, color=INK, linewidth=2.4, solid_capstyle="butt", gid="group")
+            axes.plot(
+                ends,
+                [y] * 2,
+                color=INK,
+                linewidth=2.4,
+                solid_capstyle="butt",
+                clip_on=False,
+                gid="group",
+            )
         for at, (rank, arm) in enumerate(ranked):
-            left = at < half
-            row = at if left else len(ranked) - 1 - at
+            best = at < half  # the better half stands on the left
+            row = at if best else len(ranked) - 1 - at
             y = below + (row + 0.5) * ROW
-            edge = 1 if left else len(ranked)
-            axes.plot([rank, rank, edge], [TOP, y, y], color=SOFT, linewidth=0.7, gid="arm")
-            x, ha = (side - 0.4, "right") if left else (WIDE - side + 0.4, "left")
-            write(figure, x, y, names[arm], ha=ha)
-            at_rank = (side - 0.05, "right") if left else (WIDE - side + 0.05, "left")
-            write(figure, at_rank[0], y, f"{rank:.2f}", ha=at_rank[1], color=SOFT)
+            edge = 1 if best else len(ranked)
+            axes.plot(
+                [rank, rank, edge],
+                [TOP, y, y],
+                color=SOFT,
+                linewidth=0.7,
+                clip_on=False,
+                gid=f"arm-{at}",
+            )
+            ha = "right" if best else "left"
+            out, end = (-1, left) if best else (1, WIDE - right)
+            write(figure, end + out * (BESIDE - 0.05), y, names[arm], ha=ha)
+            write(figure, end + out * 0.05, y, f"{rank:.2f}", ha=ha, color=SOFT)
     return figure
 
 
 def _draw_axis(axes: Any, arms: int, cd: float) -> None:
     """Draw the ranks, and above them how long the critical difference is."""
-    axes.plot([1, arms], [TOP] * 2, color=INK, linewidth=0.8)
+    axes.plot([1, arms], [TOP] * 2, color=INK, linewidth=0.8, clip_on=False)
     for rank in range(1, arms + 1):
-        axes.plot([rank] * 2, [TOP - 0.05, TOP], color=INK, linewidth=0.8)
+        axes.plot([rank] * 2, [TOP - 0.05, TOP], color=INK, linewidth=0.8, clip_on=False)
         axes.text(rank, TOP - 0.12, str(rank), ha="center", va="center")
     axes.text((1 + arms) / 2, TOP - 0.26, "mean rank, 1 is best", ha="center", va="center")
     axes.plot([1, 1 + cd], [0.2] * 2, "|-", color=INK, linewidth=0.8, clip_on=False, gid="cd")

@@ -20,6 +20,7 @@ from gpbench.reports.figures.style import (
     RULE,
     SOFT,
     WIDE,
+    clean,
     fit,
     fit_all,
     key,
@@ -104,7 +105,7 @@ def draw(comparison: Comparison, lines: Sequence[Line], scope: str) -> Any:
 
 
 def _columns(lines: Sequence[Line], told: Sequence[tuple[str, str]]) -> _Columns:
-    widest = max((text_width(line.label) for line in lines if line.row), default=0.0)
+    widest = max((text_width(clean(line.label)) for line in lines if line.row), default=0.0)
     label = min(MOST_NAME, max(LEAST_NAME, widest + GAP))
     texts = max((text_width(text) for text, _ in told), default=0.0)
     words = max((text_width(text, weight="bold") for _, text in told), default=0.0)
@@ -146,21 +147,23 @@ def _draw_head(figure: Any, comparison: Comparison, columns: _Columns, scope: st
 def _draw_names(figure: Any, lines: Sequence[Line], columns: _Columns) -> None:
     """Write the names; a contrast's goes on over the empty part of the left panel."""
     end = columns.scores + columns.scores_width
-    note = max(text_width(line.note) for line in lines)
-    heads = fit_all(
-        [line.label for line in lines if not line.row], end - MARGIN - note - GAP, "bold"
-    )
+    heads = fit_all([line.label for line in lines if not line.row], end - MARGIN, "bold")
     names = fit_all([line.label for line in lines if line.row], columns.scores - MARGIN - 2 * GAP)
     for at, line in enumerate(lines):
         y = HEAD + (at + 0.5) * ROW
         if line.row:
             write(figure, MARGIN + GAP, y, names[line.label])
         else:
-            write(figure, MARGIN, y, heads[line.label], weight="bold")
-            write(figure, end, y, line.note, ha="right", color=SOFT)
+            head = heads[line.label]
+            write(figure, MARGIN, y, head, weight="bold")
+            used = text_width(head, weight="bold") + text_width(line.note)
+            if MARGIN + used + GAP < end:  # else the caption tells it
+                write(figure, end, y, line.note, ha="right", color=SOFT)
 
 
 def _draw_scores(axes: Any, lines: Sequence[Line]) -> None:
+    if not any(line.row for line in lines):
+        axes.set_xticks([])
     for at, line in enumerate(lines):
         if line.row is None:
             continue

@@ -106,7 +106,9 @@ def _alt(bars: Sequence[Bar]) -> Iterator[str]:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f} %"
+    """Return whole percents; near 0 and 100 a decimal, so that a part is not all or nothing."""
+    extreme = 0 < share < 0.01 or 0.99 < share < 1
+    return f"{100 * share:.1f} %" if extreme else f"{100 * share:.0f} %"
 
 
 def _draw(bars: Sequence[Bar], sources: Sequence[str]) -> Any:
