@@ -55,6 +55,9 @@ def _publish(finished: Finished, format_: options.DataFormat) -> None:
     if format_ is options.DataFormat.table and not isinstance(compared, str):
         print_comparison(compared, stdout(), detailed=False)
     site = build_site(finished.store, name, finished.place.workdir / "site")
-    again = f"gpbench compare --workdir {finished.place.workdir} -v"
-    told = f"The site: {site.resolve()}\nThe verdicts again, with all details: {again}"
+    again = f"gpbench compare --workdir {finished.place.workdir}"
+    told = (
+        f"The site: {site.resolve()}\nThe verdicts again, with all details: {again} -v\n"
+        f"As a page with figures: {again} --format html --output report.html"
+    )
     stderr().print(told, markup=False, soft_wrap=True)
