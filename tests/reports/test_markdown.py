@@ -3,11 +3,16 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpbench.compare.compare import compare
+from gpbench.compare.comparison import Request
 from gpbench.reports.markdown import comparison_markdown, escaped
 from gpbench.reports.methods import methods
+from gpbench.reports.summary import summary
+from tests.compare.made import pretrained, study_of
 from tests.reports.comparisons import made, undecided
 
 
@@ -47,3 +52,27 @@ def test_methods_are_the_last_section_escaped() -> None:
     assert foot.startswith("data ")
     assert paragraphs == [escaped(paragraph) for paragraph in methods(comparison)]
     assert r"new\[inflate=mean\]" in last
+
+
+def test_details_are_folded_up_and_nothing_else_is() -> None:
+    comparison = made()
+    before, folded = comparison_markdown(comparison).split("<details>")
+    folded, after = folded.split("</details>")
+    assert folded.startswith("\n<summary>Details</summary>\n\n## ")
+    assert folded.endswith("\n\n")
+    for part in summary(comparison).parts:
+        heading = f"## {escaped(part.title)}\n\n"
+        assert (heading in folded, heading in before) == (part.detail, not part.detail)
+    assert "## Methods" in after
+
+
+def test_lines_that_head_a_candidates_datasets_stand_out() -> None:
+    assert r"| **new\[inflate=mean\]** |  |" in comparison_markdown(made())
+
+
+@pytest.mark.parametrize("name", ["1. x", "- x", "+ x", "12) x"])
+def test_names_do_not_begin_lists(name: str) -> None:
+    runs = pretrained("imagenet", "town", [1, 2, 3]) + pretrained(name, "town", [4, 5, 7])
+    text = comparison_markdown(compare(study_of(runs), Request()))
+    assert len(re.findall(r"^(?:- )?\d*\\[-+.)] x (?:v|against) imagenet", text, re.MULTILINE)) == 2
+    assert not re.search(rf"^(?:- )?{re.escape(name)}", text, re.MULTILINE)
