@@ -185,6 +185,7 @@ def _draw_arm(axes: Any, values: Sequence[float], mean: float, at: int, *, above
         values,
         places,
         "o",
+        color=CANDIDATE if above else BASELINE,
         markersize=3.0,
         markerfacecolor=CANDIDATE if above else GROUND,
         markeredgecolor=GROUND if above else BASELINE,

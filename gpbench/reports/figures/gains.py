@@ -82,6 +82,7 @@ def draw_gains(axes: Any, gains: Sequence[Gain], margin: float | None) -> None:
             [gain.finding.difference],
             [gain.at],
             AVERAGE if gain.average else SINGLE,
+            color=CANDIDATE,
             markersize=4.6 if gain.average else 3.6,
             markerfacecolor=CANDIDATE if gain.decided else GROUND,
             markeredgecolor=CANDIDATE,

@@ -15,14 +15,15 @@ _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 _FAMILIES = f"'{FONT}', Verdana, sans-serif"
 """Verdana is as wide, and what else there may be is narrower."""
 _COLOUR = re.compile(r"#[0-9a-f]{6}\b")
+_USED = re.compile(r"url\(#(.+?)\)")
 _VARIABLES = {light: f"var({variable})" for variable, (light, _) in THEME.items()}
 
 
 def svg(figure: Figure, *, themed: bool = False) -> str:
     """Return an `<svg>` element, its text as text, without a prologue.
 
-    Every id in it begins with the figure's name, and no style of it reaches beyond it: several can
-    stand in one page.
+    Only what it refers to itself has an id, which begins with the figure's name, and no style of it
+    reaches beyond it: several can stand in one page.
 
     Args:
         figure: What to draw.
@@ -33,7 +34,10 @@ def svg(figure: Figure, *, themed: bool = False) -> str:
         root.remove(child)
     for parent, child in [(p, c) for p in root.iter() for c in p if _local(c.tag) == "style"]:
         parent.remove(child)  # it would hold for the whole page
+    used = set(_used(root))
     for element in root.iter():
+        if element.get("id") not in used:
+            element.attrib.pop("id", None)
         _mend(element, figure.name, themed=themed)
     root.attrib |= {
         "xmlns": _SVG,
@@ -63,6 +67,15 @@ def _drawn(figure: Figure) -> bytes:
     with styled():
         figure.draw().savefig(content, format="svg", metadata={"Date": None})
     return content.getvalue()
+
+
+def _used(root: ET.Element) -> Iterator[str]:
+    """Yield the ids that some element refers to."""
+    for element in root.iter():
+        for key, value in element.attrib.items():
+            if _local(key) == "href":
+                yield value.removeprefix("#")
+            yield from _USED.findall(value)
 
 
 def _mend(element: ET.Element, name: str, *, themed: bool) -> None:

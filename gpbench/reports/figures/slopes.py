@@ -159,6 +159,7 @@ def _draw_row(axes: Any, row: Row, shown: tuple[float, float]) -> None:
                 [side + (FIRST + at * STEP) * (1 if side else -1)] * len(values),
                 values,
                 "o",
+                color=CANDIDATE if side else BASELINE,
                 markersize=3.2,
                 markerfacecolor=CANDIDATE if side else GROUND,
                 markeredgecolor=CANDIDATE if side else BASELINE,

@@ -193,6 +193,7 @@ def key(
             [(x + 0.04) / width],
             [1 - y / height],
             marker=marker,
+            color=edge,
             markersize=3.6,
             markerfacecolor=face or edge,
             markeredgecolor=edge,
