@@ -109,6 +109,13 @@ def test_percentages_are_shares_of_the_labels(table: Path, share: str) -> None:
     assert run.label_fraction == 0.1
 
 
+def test_all_columns_of_a_submission_are_known(table: Path) -> None:
+    more = ("mlflow_run_name", "mlflow_run_status", "experiment_id", "index", "partition_name")
+    header = ",".join([GEO, *more, "partition name"])
+    assert len(header.split(",")) == 22
+    assert table_study(write(table, header, f"{geo('0.5')},,,,,,100%")).arms == ("dofa",)
+
+
 def test_models_of_evaluma_are_the_strategies(table: Path) -> None:
     rows = ("A,d1,acc,0.85,1", "A,d1,acc,0.9,2", "B,d1,acc,0.45,1")
     study = table_study(write(table, SEEDED, *rows))
