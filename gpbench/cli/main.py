@@ -21,6 +21,7 @@ COMMANDS = {
     "plan": "Show what `run` would do, what it costs and what it can show.",
     "status": "Show how far the experiments of a working directory are.",
     "compare": "Test strategies against a baseline on stored results.",
+    "calibrate": "Show how often `compare` calls equal strategies different.",
     "score": "Score label maps of any tool by a dataset's protocol.",
     "leaderboard": "Build the static results site.",
     "strategies": "List and show pre-training strategies.",

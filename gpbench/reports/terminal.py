@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
 
 from rich import box
 from rich.cells import cell_len
@@ -13,7 +14,7 @@ from rich.text import Text
 
 from gpbench.compare.comparison import Comparison
 from gpbench.reports.sheets import TONES, Sheet, Tone
-from gpbench.reports.summary import summary
+from gpbench.reports.summary import Summary, summary
 
 STYLES: dict[Tone, str] = {
     "plain": "",
@@ -41,12 +42,26 @@ def print_comparison(
         detailed: Whether to print what does not fit on a screen too.
         needed: Whether to print what a larger design would decide in any case.
     """
-    report = summary(comparison, needed=needed)
+    tones = [TONES[contrast.finding.verdict] for contrast in comparison.contrasts]
+    print_summary(summary(comparison, needed=needed), tones, console, detailed=detailed)
+
+
+def print_summary(
+    report: Summary, tones: Sequence[Tone], console: Console, *, detailed: bool
+) -> None:
+    """Print a report.
+
+    Args:
+        report: What to print.
+        tones: Of its verdicts.
+        console: Where.
+        detailed: Whether to print what does not fit on a screen too.
+    """
     console.print(Text(report.title, style="bold underline"))
     for banner in report.banners:
         console.print(Panel(Text(banner), style="bold yellow", expand=False))
-    for contrast, sentence in zip(comparison.contrasts, report.verdicts, strict=False):
-        console.print(_item(sentence, STYLES[TONES[contrast.finding.verdict]]))
+    for tone, sentence in zip(tones, report.verdicts, strict=False):
+        console.print(_item(sentence, STYLES[tone]))
     for part in report.parts:
         if part.detail and not detailed:
             continue
@@ -64,9 +79,15 @@ def print_comparison(
 
 def comparison_text(comparison: Comparison, *, detailed: bool, needed: bool = False) -> str:
     """Return the same as plain text, 100 columns wide where tables need no more."""
+    return plain_text(
+        lambda console: print_comparison(comparison, console, detailed=detailed, needed=needed)
+    )
+
+
+def plain_text(print_report: Callable[[Console], None]) -> str:
+    """Return what is printed on a console of 100 columns, without colours."""
     out = io.StringIO()
-    console = Console(file=out, width=WIDTH, color_system=None)
-    print_comparison(comparison, console, detailed=detailed, needed=needed)
+    print_report(Console(file=out, width=WIDTH, color_system=None))
     return "".join(f"{line.rstrip()}\n" for line in out.getvalue().splitlines())
 
 

@@ -10,17 +10,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gpbench.compare.calibrate import (
-    Calibration,
-    FamilyRate,
-    Kind,
-    calibrate_design,
-    calibrate_study,
-)
+from gpbench.compare.calibrate import Calibration, calibrate_design, calibrate_study
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request
 from gpbench.compare.equal_arms import Sds, made_design
 from gpbench.compare.study import Study
+from gpbench.compare.tally import FamilyRate, Kind
 from gpbench.core.errors import ComparisonError, InvalidValueError
 from gpbench.stats.proportion import Rate
 from tests.compare.made import pretrained, study_of, untrained
@@ -214,6 +209,29 @@ def test_a_design_that_cannot_decide_says_why() -> None:
     found = calibrate_design(made_design(2, 1, 1, 1), Sds(1.0, 1.0), Request(), 5, quiet)
     assert rate(found).false.count == 0
     assert "1 seed per arm: seed variance is unknown" in rate(found).undecided
+
+
+def test_a_claim_about_given_models_is_calibrated_on_models_that_are_equal() -> None:
+    wide = Sds(100.0, 1.0)
+    single = calibrate_design(made_design(2, 1, 1, 5), wide, Request(), DRAWS, quiet)
+    several = calibrate_design(
+        made_design(2, 1, 3, 5), wide, Request(level="checkpoint"), DRAWS, quiet
+    )
+    for found in (single, several):
+        assert found.given
+        assert {own.pretraining for own in found.sds.values()} == {0}
+        assert at_most(rate(found).false, 0.05)
+    assert not calibrate_design(made_design(2, 1, 3, 5), wide, Request(), 2, quiet).given
+
+
+def test_halves_of_pretrainings_are_not_equal_models() -> None:
+    study = study_of(
+        pretrained("imagenet", "town", EIGHT) + untrained("scratch", "town", EIGHT[:4])
+    )
+    found = split(study, level="checkpoint")
+    assert [each.arm for each in found.relabelled] == ["scratch"]
+    ((arm, why),) = found.unsplit
+    assert (arm, why.partition(":")[0]) == ("imagenet", "level checkpoint")
 
 
 def test_candidates_that_start_from_the_baseline_s_pretrainings_are_named() -> None:
