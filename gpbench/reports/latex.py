@@ -142,7 +142,9 @@ def _row(
     finding: Finding,
     remark: str = "",
 ) -> str:
-    low, high = finding.ci or (None, None)
+    ci = rf"\multicolumn{{2}}{{c}}{{{NOTHING}}}"
+    if finding.ci is not None:
+        ci = f"[{_signed(finding.ci[0])} & {_signed(finding.ci[1])}]"
     words = escaped(verdict_words(finding, comparison.margin) + remark)
     if finding.verdict in ("better", "worse"):
         words = rf"\textbf{{{words}}}"
@@ -150,8 +152,7 @@ def _row(
         rf"\quad {escaped(dataset)}",
         *(NOTHING if mean is None else f"{mean:.2f}" for mean in means),
         _signed(finding.difference),
-        NOTHING if low is None else f"[{_signed(low)}",
-        NOTHING if high is None else f"{_signed(high)}]",
+        ci,
         *(_probability(finding.p), _probability(finding.p_adjusted)),
         words,
     )

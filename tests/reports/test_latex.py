@@ -210,7 +210,8 @@ def test_bold_is_what_is_better_or_worse_and_nothing_else() -> None:
 
 def test_what_was_not_computed_is_a_dash() -> None:
     (row,) = table_rows(comparison_latex(undecided()))
-    assert row == [r"\quad town", "55.00", "50.00", "$+5.00$", *["--"] * 4, "cannot be decided"]
+    numbers = ["55.00", "50.00", "$+5.00$", r"\multicolumn{2}{c}{--}", "--", "--"]
+    assert row == [r"\quad town", *numbers, "cannot be decided"]
 
 
 def test_the_caption_says_what_the_numbers_are() -> None:
@@ -240,7 +241,7 @@ def test_a_candidate_without_a_common_dataset_has_a_row() -> None:
     runs = pretrained("imagenet", "town", [50, 51, 52]) + pretrained("new", "field", [50, 51, 52])
     (row,) = table_rows(comparison_latex(compare(study_of(runs), Request())))
     assert row[0] == r"\quad no common dataset"
-    assert row[1:8] == ["--"] * 7
+    assert set(row[1:7]) == {"--", r"\multicolumn{2}{c}{--}"}
 
 
 def test_a_fragile_average_says_so() -> None:
