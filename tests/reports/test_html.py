@@ -19,9 +19,10 @@ from gpbench.reports.html import comparison_html
 from gpbench.reports.html_content import APART
 from gpbench.reports.methods import methods
 from gpbench.reports.raw import comparison_csv
-from gpbench.reports.summary import summary
+from gpbench.reports.sheets import TONES
+from gpbench.reports.summary import FRAGILE, summary
 from tests.compare.made import pretrained, study_of
-from tests.reports.comparisons import made, undecided, with_images
+from tests.reports.comparisons import NEW, made, made_study, undecided, with_images
 
 CSS = (Path(gpbench.reports.__file__).parent / "templates" / "report.css").read_text()
 NASTY = "<script>alert(1)</script>\"'&]]>{{ 7*7 }}{% x %}\n\u202egnirts\u202c\u200f<b onload=x>\x00"
@@ -204,6 +205,31 @@ def test_what_cannot_be_decided_is_said_with_its_reason() -> None:
         text for text in read(comparison).texts("li") if text.startswith("cannot be decided")
     ]
     assert comparison.contrasts[0].finding.reason in item
+
+
+def test_a_verdict_that_divergence_may_turn_is_called_fragile() -> None:
+    study = made_study()
+    runs = [
+        replace(run, value=None, headline=None, status="diverged")
+        if (run.arm, run.pretrain_seed) == (NEW, 2)
+        else run
+        for run in study.runs
+    ]
+    page = read(compare(replace(study, runs=tuple(runs)), Request()))
+    first, second = (text for text in page.texts("li") if "against imagenet" in text)
+    assert FRAGILE in first
+    assert FRAGILE not in second
+
+
+def test_verdicts_have_their_tone_and_numbers_stand_right() -> None:
+    page = read(made())
+    tones = {(e.text, e.attributes["class"]) for e in page.all("span") if e.text in TONES}
+    assert tones == {
+        (word, f"verdict {TONES[word]}") for word in ("better", "worse", "inconclusive")
+    }
+    cells = {cell.text: cell.attributes.get("class") for cell in page.all("td", "th")}
+    assert cells["59.00"] == cells["gain"] == "num"
+    assert cells["town"] is None
 
 
 def test_every_contrast_has_its_verdict_however_many() -> None:

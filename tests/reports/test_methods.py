@@ -7,9 +7,10 @@ from importlib.metadata import version
 import pytest
 
 from gpbench.compare.compare import compare
-from gpbench.compare.comparison import Ablation, Comparison, Request, Unfairness
+from gpbench.compare.comparison import Ablation, Comparison, Family, Request, Unfairness
 from gpbench.compare.images import NO_SCENES, ImageScope
 from gpbench.compare.study import Study
+from gpbench.compare.words import Correction
 from gpbench.core.plan import Excluded
 from gpbench.reports.methods import methods
 from gpbench.reports.methods_tests import FAMILIES
@@ -158,6 +159,11 @@ def warned(*warnings: str) -> Comparison:
     return replace(found, contrasts=(replace(contrast, rows=(row,)),))
 
 
+def of_two_tests(correction: Correction) -> Comparison:
+    """Return claims about new images, as if there had been another contrast."""
+    return replace(with_images(), correction=correction, family=Family(2, 2, 0))
+
+
 SAID: list[tuple[str, Make, Make]] = [
     # a phrase, a comparison of which it is true, and one of which it is not
     ("This is a trial run", lambda: replace(made(), trial=True), made),
@@ -238,6 +244,16 @@ SAID: list[tuple[str, Make, Make]] = [
     ("single pre-training in an arm they are conditional", lambda: suite(3, 1), suite_of_three),
     ("(scope images) on town (8 scenes, 10000 draws)", with_images, made),
     ("compares two checkpoints, not two strategies", with_images, warned),
+    (
+        "Verdicts on them are a family of their own, adjusted by Holm's procedure.",
+        lambda: of_two_tests("max-t"),
+        lambda: of_two_tests("holm"),
+    ),
+    (
+        "Verdicts on them are a family of their own.",
+        lambda: of_two_tests("holm"),
+        with_images,
+    ),
     ("each image counts as a scene of its own", lambda: warned(NO_SCENES), with_images),
     ("Bands of classes hold together at 95 %", with_images, made),
     (
