@@ -4,6 +4,7 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import cache
 from html.parser import HTMLParser
 from itertools import pairwise
 from pathlib import Path
@@ -77,6 +78,12 @@ def read(comparison: Comparison) -> Page:
     return page
 
 
+@cache
+def page_of(make: Callable[[], Comparison]) -> Page:
+    """Return a page that many tests look at: its figures take their time."""
+    return read(make())
+
+
 def nasty() -> Comparison:
     """Return a comparison whose every name and sentence is hostile."""
     runs = pretrained("imagenet", f"town{NASTY}", [50, 51, 53], backbone=NASTY)
@@ -97,7 +104,7 @@ def test_same_comparison_gives_the_same_bytes() -> None:
 
 @pytest.mark.parametrize("make", MADE)
 def test_page_needs_nothing_else(make: Callable[[], Comparison]) -> None:
-    page = read(make())
+    page = page_of(make)
     assert {element.tag for element in page.elements} & {
         "script",
         "img",
@@ -169,7 +176,7 @@ def test_empty_sections_are_left_out() -> None:
 
 @pytest.mark.parametrize("make", MADE)
 def test_headings_skip_no_level(make: Callable[[], Comparison]) -> None:
-    levels = [int(element.tag[1]) for element in read(make()).all("h1", "h2", "h3", "h4")]
+    levels = [int(element.tag[1]) for element in page_of(make).all("h1", "h2", "h3", "h4")]
     assert levels[0] == 1
     assert levels.count(1) == 1
     assert all(after <= before + 1 for before, after in pairwise(levels))
@@ -177,7 +184,7 @@ def test_headings_skip_no_level(make: Callable[[], Comparison]) -> None:
 
 @pytest.mark.parametrize("make", MADE)
 def test_tables_tell_screen_readers_what_they_are(make: Callable[[], Comparison]) -> None:
-    page = read(make())
+    page = page_of(make)
     assert len(page.all("caption")) == len(page.all("table"))
     assert all(caption for caption in page.texts("caption"))
     assert all("scope" in cell.attributes for cell in page.all("th"))
@@ -190,7 +197,7 @@ def test_tables_tell_screen_readers_what_they_are(make: Callable[[], Comparison]
 
 def test_verdicts_say_what_why_and_on_what() -> None:
     comparison = made()
-    items = [text for text in read(comparison).texts("li") if "against" in text]
+    items = [text for text in page_of(made).texts("li") if "against" in text]
     contrast = comparison.contrasts[0]
     assert items[0] == (
         "better new[inflate=mean] against imagenet: +4.00 [+0.95, +7.05] points "
@@ -202,7 +209,7 @@ def test_verdicts_say_what_why_and_on_what() -> None:
 def test_what_cannot_be_decided_is_said_with_its_reason() -> None:
     comparison = undecided()
     (item,) = [
-        text for text in read(comparison).texts("li") if text.startswith("cannot be decided")
+        text for text in page_of(undecided).texts("li") if text.startswith("cannot be decided")
     ]
     assert comparison.contrasts[0].finding.reason in item
 
@@ -222,7 +229,7 @@ def test_a_verdict_that_divergence_may_turn_is_called_fragile() -> None:
 
 
 def test_verdicts_have_their_tone_and_numbers_stand_right() -> None:
-    page = read(made())
+    page = page_of(made)
     tones = {(e.text, e.attributes["class"]) for e in page.all("span") if e.text in TONES}
     assert tones == {
         (word, f"verdict {TONES[word]}") for word in ("better", "worse", "inconclusive")
@@ -247,7 +254,7 @@ def test_every_contrast_has_its_verdict_however_many() -> None:
 @pytest.mark.parametrize("make", MADE)
 def test_everything_of_the_summary_is_there_once(make: Callable[[], Comparison]) -> None:
     comparison = make()
-    page = read(comparison)
+    page = page_of(make)
     headings = page.texts("h2", "h3")
     for part in summary(comparison).parts:
         expected = 0 if part.title == "Verdicts and their reasons" else 1
@@ -260,13 +267,13 @@ def test_everything_of_the_summary_is_there_once(make: Callable[[], Comparison])
 
 def test_details_are_folded_up() -> None:
     comparison = made()
-    folded = read(comparison).texts("summary")
+    folded = page_of(made).texts("summary")
     details = [p.title for p in summary(comparison).parts if p.detail and p.title != "Every value"]
     assert folded == [*details, "Every value"]
 
 
 def test_candidates_head_their_datasets() -> None:
-    page = read(made())
+    page = page_of(made)
     heads = [e for e in page.all("th") if e.attributes["scope"] == "rowgroup"]
     assert [" ".join(e.text.split()) for e in heads][:2] == ["new[inflate=mean]", "scratch"]
     assert heads[0].attributes["colspan"] == "7"
@@ -287,7 +294,7 @@ def test_fairness_names_values_and_arms() -> None:
 @pytest.mark.parametrize("make", MADE)
 def test_figures_have_title_caption_and_words(make: Callable[[], Comparison]) -> None:
     comparison = make()
-    page = read(comparison)
+    page = page_of(make)
     drawn = figures(comparison)
     assert drawn
     headings, captions = page.texts("h3"), page.texts("figcaption")
@@ -302,14 +309,14 @@ def test_figures_have_title_caption_and_words(make: Callable[[], Comparison]) ->
 
 def test_methods_stand_ready_to_paste() -> None:
     comparison = made()
-    paragraphs = read(comparison).texts("p")
+    paragraphs = page_of(made).texts("p")
     for paragraph in methods(comparison):
         assert paragraph in paragraphs
 
 
 def test_values_can_be_saved() -> None:
     comparison = made()
-    (link,) = [a for a in read(comparison).all("a") if "download" in a.attributes]
+    (link,) = [a for a in page_of(made).all("a") if "download" in a.attributes]
     kind, _, encoded = (link.attributes["href"] or "").partition(",")
     assert kind == "data:text/csv;charset=utf-8;base64"
     assert base64.b64decode(encoded).decode() == comparison_csv(comparison)
@@ -317,7 +324,7 @@ def test_values_can_be_saved() -> None:
 
 def test_foot_names_data_seed_and_version() -> None:
     comparison = made()
-    (foot,) = read(comparison).texts("footer")
+    (foot,) = page_of(made).texts("footer")
     assert summary(comparison).foot in foot
     assert comparison.data_hash in foot
     assert "Made by gpbench" in foot
