@@ -88,6 +88,7 @@ def workdir(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ["status"],
         ["compare"],
         ["compare", "--format", "json"],
+        ["calibrate", "--draws", "3"],
         ["leaderboard", "build", "--output", "site"],
     ],
     ids=" ".join,
