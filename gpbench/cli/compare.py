@@ -134,7 +134,8 @@ def compare(
         typer.Option(
             metavar="FILE.csv",
             help="Compare this table instead: strategy, backbone, dataset, seed, value; optional "
-            "pretrain_seed, pretrain_key, label_fraction, metric, protocol, status.",
+            "pretrain_seed, pretrain_key, label_fraction, metric, protocol, status. Tables of "
+            "GEO-Bench-2 and evaluma are read as they are.",
             show_default=False,
         ),
     ] = None,

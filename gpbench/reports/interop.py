@@ -7,12 +7,12 @@ has no line, for both tools average what they find.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from gpbench.compare.comparison import Comparison
 from gpbench.compare.study import Run
 from gpbench.compare.table_dialects import GEO_BENCH_2, OWN_BACKBONE, PERCENTAGES, shifted
 from gpbench.core.errors import ComparisonError
+from gpbench.reports.csv_text import csv_text
 
 GEO_BENCH_2_COLUMNS = (
     *("backbone", "dataset", "Metric", "experiment_name", "partition name", "decoder"),
@@ -37,7 +37,7 @@ def geobench2_csv(comparison: Comparison) -> str:
         ComparisonError: If two arms with their backbones come to one name.
     """
     metric = GEO_BENCH_2_METRICS.get(comparison.metric, comparison.metric)
-    return _written(
+    return csv_text(
         GEO_BENCH_2_COLUMNS,
         (
             {
@@ -63,7 +63,7 @@ def evaluma_csv(comparison: Comparison) -> str:
         ComparisonError: If two arms with their backbones come to one name.
     """
     metric = EVALUMA_METRICS.get(comparison.metric, comparison.metric)
-    return _written(
+    return csv_text(
         EVALUMA_COLUMNS,
         (
             {
@@ -125,15 +125,3 @@ def _numbers(runs: Iterable[Run]) -> Mapping[tuple[bool, int, int], int]:
     replicates = sorted({_replicate(run) for run in runs})
     first = sum(not untrained for untrained, _, _ in replicates)
     return {each: at - first * each[0] for at, each in enumerate(replicates)}
-
-
-def _written(columns: tuple[str, ...], rows: Iterable[Mapping[str, Any]]) -> str:
-    lines = ([_cell(row.get(column)) for column in columns] for row in rows)
-    return "".join(f"{','.join(line)}\n" for line in ([*columns], *lines))
-
-
-def _cell(value: object) -> str:
-    """Return a cell that stays one: Python's csv does not quote a carriage return alone."""
-    text = "" if value is None else str(value)
-    quoted = text.replace('"', '""')
-    return f'"{quoted}"' if set(text) & set(',"\r\n') else text

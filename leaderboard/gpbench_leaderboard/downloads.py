@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from typing import Any, get_args
+from dataclasses import asdict, replace
+from typing import Any
 
 from gpbench.compare.comparison import Comparison
-from gpbench.compare.study import Run, Study
-from gpbench.compare.table_rows import COLUMNS
+from gpbench.compare.study import Study
 from gpbench.core.plan import Experiment
-from gpbench.core.stage import Status
 from gpbench.reports.document import comparison_document
+from gpbench.reports.raw import runs_csv
 from gpbench.reports.results import result_rows
 from gpbench.store import Result, StoredExperiment
 from gpbench_leaderboard.privacy import scrubbed, without_paths
@@ -25,14 +22,13 @@ SCHEMA = "gpbench.site/1"
 
 def results_csv(study: Study) -> str:
     """Return the runs that ended as a table for `gpbench compare --table`: one metric for all."""
-    protocols = {dataset.name: dataset.protocol or "" for dataset in study.datasets}
-    text = io.StringIO(newline="")
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    for run in study.runs:
-        if run.status in get_args(Status):
-            table.writerow(_csv_row(run, study.metric, protocols[run.dataset]))
-    return text.getvalue()
+    protocols = {without_paths(d.name): without_paths(d.protocol or "") for d in study.datasets}
+    shown = ("arm", "backbone", "dataset")
+    runs = (
+        replace(run, **{name: without_paths(getattr(run, name)) for name in shown})
+        for run in study.runs
+    )
+    return runs_csv(runs, study.metric, protocols)
 
 
 def results_json(
@@ -67,19 +63,3 @@ def asked(experiment: Experiment) -> Mapping[str, Any]:
     for source in shown["sources"]:
         del source["root"]
     return shown
-
-
-def _csv_row(run: Run, metric: str, protocol: str) -> dict[str, object]:
-    return {
-        "strategy": without_paths(run.arm),
-        "backbone": without_paths(run.backbone),
-        "dataset": without_paths(run.dataset),
-        "seed": run.finetune_seed,
-        "value": run.value,
-        "pretrain_seed": run.pretrain_seed,
-        "pretrain_key": run.pretrain_key,
-        "label_fraction": run.label_fraction,
-        "metric": metric,
-        "protocol": without_paths(protocol),
-        "status": run.status,
-    }

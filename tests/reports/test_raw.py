@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -45,3 +46,14 @@ def test_a_diverged_run_keeps_its_line_and_one_that_did_not_run_has_none() -> No
 def test_only_the_arms_that_are_compared_are_in_it() -> None:
     text = comparison_csv(made(Request(candidates=(NEW,))))
     assert "scratch" not in text
+
+
+def test_a_name_cannot_break_a_line(tmp_path: Path) -> None:
+    study = made_study()
+    odd = 'net\r,"x"\ny'
+    runs = tuple(replace(run, backbone=odd) for run in study.runs)
+    path = tmp_path / "raw.csv"
+    text = comparison_csv(compare(replace(study, runs=runs), Request()))
+    path.write_bytes(text.encode())
+    with path.open(newline="", encoding="utf-8") as file:
+        assert {row["backbone"] for row in csv.DictReader(file)} == {odd}

@@ -11,12 +11,12 @@ from gpbench.compare.comparison import Comparison, Contrast
 from gpbench.compare.images import ImageScope
 from gpbench.reports.figures.figure import Figure
 from gpbench.reports.figures.style import (
-    BASELINE,
-    FILLS,
+    GAIN,
     GAP,
     GROUND,
     INK,
     LINE,
+    LOSS,
     MARGIN,
     NARROW,
     SOFT,
@@ -40,8 +40,6 @@ MOST_NAME = 1.2
 HEAD, ABOVE, BELOW = 0.3, 0.3, 0.44
 """Room for the key; above a panel for its title; and below it for its axis."""
 HATCH = "////"
-GAIN, LOSS = FILLS[1], BASELINE
-"""Light enough for the bands upon them; the darker one tells losses in grey, too."""
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,8 @@ THEME: Mapping[str, tuple[str, str]] = {
     "--figure-band": ("#e9ecf1", "#2a303b"),
     "--figure-candidate": ("#0072b2", "#56b4e9"),
     "--figure-baseline": ("#d55e00", "#f0923f"),
+    "--figure-gain": ("#6cbcec", "#0b6aa3"),
+    "--figure-loss": ("#d9702a", "#a84a00"),
     "--figure-on-fill": ("#101216", "#101216"),
     "--figure-fill-1": ("#e69f00", "#e69f00"),
     "--figure-fill-2": ("#56b4e9", "#56b4e9"),
@@ -36,7 +38,7 @@ THEME: Mapping[str, tuple[str, str]] = {
     "--figure-fill-7": ("#d9a27a", "#d9a27a"),
 }
 """Every colour of a figure: variable -> its value on a light and on a dark ground."""
-GROUND, INK, SOFT, RULE, BAND, CANDIDATE, BASELINE, ON_FILL, *FILLS = (
+GROUND, INK, SOFT, RULE, BAND, CANDIDATE, BASELINE, GAIN, LOSS, ON_FILL, *FILLS = (
     light for light, _ in THEME.values()
 )
 HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++")
