@@ -23,9 +23,13 @@ SCHEMA = "gpbench.site/1"
 def results_csv(study: Study) -> str:
     """Return the runs that ended as a table for `gpbench compare --table`: one metric for all."""
     protocols = {without_paths(d.name): without_paths(d.protocol or "") for d in study.datasets}
-    shown = ("arm", "backbone", "dataset")
     runs = (
-        replace(run, **{name: without_paths(getattr(run, name)) for name in shown})
+        replace(
+            run,
+            arm=without_paths(run.arm),
+            backbone=without_paths(run.backbone),
+            dataset=without_paths(run.dataset),
+        )
         for run in study.runs
     )
     return runs_csv(runs, study.metric, protocols)
