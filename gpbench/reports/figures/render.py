@@ -109,7 +109,7 @@ def _key(key: str) -> str:
 
 def _own(key: str, value: str, name: str) -> str:
     if key == "id":
-        return value
+        return f"{name}-{value}"
     if _local(key) == "href":
         return value.replace("#", f"#{name}-", 1)
     value = value.replace("url(#", f"url(#{name}-")

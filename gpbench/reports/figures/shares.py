@@ -30,8 +30,6 @@ from gpbench.stats.shares import VarianceShares
 
 HEIGHT, FOOT = 0.32, 0.4
 """Of a bar with the gap above it, and of the axis."""
-LEAST = 0.01
-"""Shares below this are not labelled, however wide the figure is."""
 SWATCH = 0.16
 
 
@@ -171,7 +169,7 @@ def _draw_bar(axes: Any, at: int, bar: Bar, sources: Sequence[str], inches: floa
             gid=f"share-{at}-{sources.index(source)}",
         )
         text = _percent(share)
-        if share >= LEAST and text_width(text) + 0.08 < percent * inches:
+        if text_width(text) + 0.08 < percent * inches:
             ground = {"facecolor": fill, "edgecolor": "none", "pad": 1}
             middle = before + percent / 2
             axes.text(middle, at, text, ha="center", va="center", color=ON_FILL, bbox=ground)

@@ -64,10 +64,10 @@ def test_source_looks_alike_in_all_bars_and_in_the_key() -> None:
 def test_percentages_stand_in_wide_parts_only() -> None:
     told = texts(figure(shown(FOUND), "shares").draw())
     assert {"70 %", "25 %", "60 %", "30 %", "10 %"} <= set(told)
-    tiny = VarianceShares((Share("a", 1, 0.999, 0.999), Share("b", 1, 0.001, 0.001)), (), ())
+    tiny = VarianceShares((Share("a", 1, 0.98, 0.999), Share("b", 1, 0.02, 0.001)), (), ())
     told = texts(figure(shown(tiny), "shares").draw())
-    assert "99.9 %" in told
-    assert not {"100 %", "0 %", "0.1 %"} & set(told)
+    assert {"98 %", "99.9 %"} <= set(told)
+    assert not {"100 %", "2 %", "0 %", "0.1 %"} & set(told)
 
 
 def test_what_is_unknown_or_was_negative_is_told() -> None:

@@ -64,5 +64,8 @@ def test_texts_and_marks_stand_out_in_both_schemes(scheme: int) -> None:
         assert contrast(colour[text], colour["ground"]) >= 4.5
     for mark in ("candidate", "baseline"):  # 1.4.11
         assert contrast(colour[mark], colour["ground"]) >= 3
+    for bar in ("gain", "loss"):  # a band lies upon it
+        assert contrast(colour["ink"], colour[bar]) >= 3
+        assert contrast(colour["ground"], colour[bar]) >= 2
     for i in range(1, 8):
         assert contrast(colour["on-fill"], colour[f"fill-{i}"]) >= 4.5
