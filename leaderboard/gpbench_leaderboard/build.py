@@ -67,10 +67,13 @@ def site_files(
     compared = comparison_of(study)
     comparison = None if isinstance(compared, str) else compared
     references = read_references()
-    style = files("gpbench_leaderboard") / "assets" / STYLE
+    styles = (
+        files("gpbench.reports") / "templates" / "base.css",
+        files("gpbench_leaderboard") / "assets" / STYLE,
+    )
     return {
         INDEX: render(assemble(stored, results, sources, compared, references)),
-        STYLE: style.read_text(encoding="utf-8"),
+        STYLE: "\n".join(style.read_text(encoding="utf-8") for style in styles),
         TABLE: results_csv(study),
         DOCUMENT: results_json(stored, results, comparison, references),
     }

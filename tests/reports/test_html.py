@@ -25,7 +25,8 @@ from gpbench.reports.summary import FRAGILE, summary
 from tests.compare.made import pretrained, study_of
 from tests.reports.comparisons import NEW, made, made_study, undecided, with_images
 
-CSS = (Path(gpbench.reports.__file__).parent / "templates" / "report.css").read_text()
+TEMPLATES = Path(gpbench.reports.__file__).parent / "templates"
+CSS = "".join((TEMPLATES / name).read_text() for name in ("base.css", "report.css"))
 NASTY = "<script>alert(1)</script>\"'&]]>{{ 7*7 }}{% x %}\n\u202egnirts\u202c\u200f<b onload=x>\x00"
 VOID = {"meta", "link", "br"}
 MADE: list[Callable[[], Comparison]] = [made, undecided, with_images]
