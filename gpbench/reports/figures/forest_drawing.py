@@ -33,7 +33,7 @@ from gpbench.reports.figures.style import (
 from gpbench.reports.wording import NOTHING
 
 ROW = 0.18
-HEAD, FOOT = 0.44, 0.36
+HEAD, FOOT = 0.44, 0.4
 """Room above the panels for their titles, and below for the axes."""
 LEAST_NAME, MOST_NAME = 0.8, 1.9
 """Widths of the names' column."""
@@ -121,9 +121,13 @@ def _weight(line: Line) -> str:
 
 
 def _set_up(axes: Any, lines: Sequence[Line]) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(4))  # long numbers have room
     axes.set_ylim(len(lines) - 0.5, -0.5)
     axes.set_yticks([])
     axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_position(("outward", 3))  # the last line's markers stay free of it
     axes.margins(x=0.06)
     for at, line in enumerate(lines):
         if line.row is None and at:
@@ -187,6 +191,7 @@ def _draw_arm(axes: Any, values: Sequence[float], mean: float, at: int, *, above
         "o",
         color=CANDIDATE if above else BASELINE,
         markersize=3.0,
+        clip_on=False,
         markerfacecolor=CANDIDATE if above else GROUND,
         markeredgecolor=GROUND if above else BASELINE,
         markeredgewidth=0.3 if above else 0.7,
