@@ -25,6 +25,7 @@ from gpbench.core.errors import (
     ProblemKind,
 )
 from gpbench.core.problems import DataProblemsError, Problem
+from gpbench.core.ranges import NOT_NEGATIVE, POSITIVE, PROBABILITY, check_ranges
 from gpbench.core.recipe import Inflate, PretrainRecipe
 from gpbench.core.seeds import derive_seed
 
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 __all__ = [
-    "IGNORE_INDEX", "AfterStep", "Band", "Batch", "ConfigError", "ContractError", "DataError",
-    "DataProblemsError", "Dataset", "DatasetInfo", "DatasetNotFoundError", "Draws",
-    "EvaluationProtocol", "Fact", "HasEma", "HasFacts", "HasLabelColours", "Image", "ImageRef",
-    "Inflate", "InspectedDataset", "InvalidValueError", "Label", "LabelError", "Metric",
-    "ParametrisedDataset", "Phase", "PhaseContext", "PretrainRecipe", "PretrainTask", "Problem",
-    "ProblemKind", "Role", "RoleBatch", "Source", "SourceImage", "SourceInfo", "SourceRef",
-    "Split", "Strategy", "derive_seed", "is_splittable",
+    "IGNORE_INDEX", "NOT_NEGATIVE", "POSITIVE", "PROBABILITY", "AfterStep", "Band", "Batch",
+    "ConfigError", "ContractError", "DataError", "DataProblemsError", "Dataset", "DatasetInfo",
+    "DatasetNotFoundError", "Draws", "EvaluationProtocol", "Fact", "HasEma", "HasFacts",
+    "HasLabelColours", "Image", "ImageRef", "Inflate", "InspectedDataset", "InvalidValueError",
+    "Label", "LabelError", "Metric", "ParametrisedDataset", "Phase", "PhaseContext",
+    "PretrainRecipe", "PretrainTask", "Problem", "ProblemKind", "Role", "RoleBatch", "Source",
+    "SourceImage", "SourceInfo", "SourceRef", "Split", "Strategy", "check_ranges", "derive_seed",
+    "is_splittable",
 ]  # fmt: skip
 
 Image = NDArray[Any]

@@ -6,15 +6,23 @@ leaves open is a parameter and stands in `assumed`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
 
-import torch.nn.functional as F  # noqa: N812  torch's own idiom
-from torch import Tensor, nn
+from torch import Tensor
 
-from gpbench.api import Batch, Draws, InvalidValueError, Phase, PhaseContext, Strategy
+from gpbench.api import (
+    PROBABILITY,
+    Draws,
+    Phase,
+    PhaseContext,
+    RoleBatch,
+    Strategy,
+    check_ranges,
+)
 from gpbench.parts.channels import Duplicate, Normalise, Shuffle, arrangements, shuffled
+from gpbench.parts.classification import Classification
 from gpbench.parts.views import cropped, jittered
 
 
@@ -24,12 +32,11 @@ class Params:
 
     duplicate: Duplicate = "cyclic"
     shuffle: Shuffle = "sample"
-    probability: float = 1.0
+    probability: float = field(default=1.0, metadata=PROBABILITY)
     normalise: Normalise = "before"
 
     def __post_init__(self) -> None:
-        if not 0 <= self.probability <= 1:
-            raise InvalidValueError("probability", self.probability, "0 to 1")
+        check_ranges(self)
 
 
 class Generalised:
@@ -43,18 +50,15 @@ class Generalised:
         return [Phase("csp", source="labelled", task=partial(Task, params))]
 
 
-class Task(nn.Module):
+class Task(Classification):
     """Cross-entropy of the class of a view whose channels are shuffled."""
 
-    splittable = True
-
     def __init__(self, params: Params, context: PhaseContext) -> None:
-        super().__init__()
-        self.params, self.recipe, self.in_chans = params, context.recipe, context.in_chans
-        self.net = context.classifier()
+        super().__init__(context)
+        self.params, self.in_chans = params, context.in_chans
 
-    def views(self, batch: Batch, draws: Draws) -> tuple[Tensor, Tensor]:
-        role, params = batch.only, self.params
+    def view(self, role: RoleBatch, draws: Draws) -> Tensor:
+        params = self.params
         images = cropped(role.images, draws, self.recipe)
         channels = arrangements(
             len(images),
@@ -65,12 +69,7 @@ class Task(nn.Module):
             probability=params.probability,
         )
         views = shuffled(images, channels, role.mean, role.std, normalise=params.normalise)
-        return jittered(views, draws, self.recipe.jitter), batch.labels
-
-    def loss(self, views: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
-        images, labels = views
-        smoothing = self.recipe.label_smoothing
-        return {"loss": F.cross_entropy(self.net(images), labels, label_smoothing=smoothing)}
+        return jittered(views, draws, self.recipe.jitter)
 
 
 PLUGIN: Strategy = Generalised()
