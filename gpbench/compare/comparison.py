@@ -79,6 +79,8 @@ class Finding:
     ci_family: Span | None = None
     """Interval at Bonferroni's level: all of the family hold together."""
     equivalence: Equivalence | None = None
+    test: str | None = None
+    """`welch`, `satterthwaite` where an arm is several samples, `paired-t`."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,6 @@ class Row:
     candidate_mean: float
     baseline_mean: float
     finding: Finding
-    test: str | None
     a12: float | None
     """P(candidate > baseline) + P(equal) / 2 over units; None where an arm is several samples."""
     a12_ci: Span | None

@@ -84,7 +84,6 @@ class Draft:
             candidate_mean=a.mean,
             baseline_mean=b.mean,
             finding=finding,
-            test=evidence.method,
             a12=evidence.a12,
             a12_ci=evidence.a12_ci,
             effects=evidence.effects,

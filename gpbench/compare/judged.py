@@ -152,7 +152,7 @@ def _scoped(claim: Finding | None, headline: Finding) -> tuple[Scoped, ...]:
 def _as_evidence(scope: ImageScope, runs: Evidence) -> Evidence:
     """Return what a verdict about new images is made from."""
     test = TTest(scope.difference, scope.se, scope.df, scope.p, scope.ci)
-    return replace(runs, difference=scope.difference, test=test, samples=())
+    return replace(runs, difference=scope.difference, test=test, method="satterthwaite", samples=())
 
 
 def _verdicts(drafts: Sequence[Draft], judge: Judge) -> list[Verdicts]:

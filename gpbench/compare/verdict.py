@@ -74,6 +74,7 @@ class Judge:
             se or None,
             test.interval(self.alpha_of(family)),
             self._equivalence(test, p_within),
+            evidence.method,
         )
 
     def _verdict(self, test: TTest, p_adjusted: float, p_within: float | None) -> Verdict:

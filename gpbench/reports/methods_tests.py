@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from gpbench.compare.comparison import Comparison, Contrast
+from gpbench.compare.comparison import Comparison
 from gpbench.compare.images import NO_SCENES, ONE_SEED, ImageScope
 from gpbench.compare.verdict import interval_name
 from gpbench.reports.phrases import counted, told
@@ -16,6 +16,12 @@ ROW_TESTS = {
     "welch": "Welch's t test",
     "satterthwaite": "a t test whose variance is the sum of those of each fixed pre-trained "
     "model's fine-tunings, with Satterthwaite's degrees of freedom",
+    "paired-t": "a paired t test over units trained on the same drawn labels",
+}
+SUITE_TESTS = {
+    "welch": "Welch's t test over pre-trainings, each averaged over the datasets that it serves",
+    "satterthwaite": "a t test whose variance is the sum over both arms and, within an arm, over "
+    "groups of datasets that share pre-trainings, with Satterthwaite's degrees of freedom",
     "paired-t": "a paired t test over units trained on the same drawn labels",
 }
 FAMILIES = {
@@ -57,25 +63,14 @@ def _average(comparison: Comparison) -> Iterator[str]:
         "weighted (scope fixed-suite), no claim about other datasets."
     )
     if any(contrast.finding.p is not None for contrast in averages):
-        yield (
-            "It was tested by a two-sided t test, its variance the sum over both arms and, within "
-            "an arm, over groups of datasets that share pre-trainings, with Welch and "
-            "Satterthwaite's degrees of freedom"
-            + (
-                ", or in pairs where all datasets have the same pairs."
-                if _paired(averages)
-                else "."
-            )
-        )
-
-
-def _paired(averages: list[Contrast]) -> bool:
-    return any(all(row.test == "paired-t" for row in each.rows) for each in averages)
+        ways = {contrast.finding.test: None for contrast in averages}
+        yield f"It was tested two-sided by {told([SUITE_TESTS[w] for w in ways if w])}."
 
 
 def _by_dataset(comparison: Comparison) -> Iterator[str]:
     rows = [row for contrast in comparison.contrasts for row in contrast.rows]
-    used = Counter(row.test for row in rows if row.test is not None)
+    tests = [row.finding.test for row in rows]
+    used = Counter(test for test in tests if test is not None)
     ways = [
         ROW_TESTS[test] + (f" ({count} of {len(rows)})" if len(used) > 1 else "")
         for test, count in used.items()

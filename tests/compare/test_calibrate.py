@@ -186,6 +186,26 @@ def test_the_same_results_give_the_same_numbers_and_another_seed_others() -> Non
     assert len(counts) > 1
 
 
+def test_other_results_have_another_seed() -> None:
+    one, other = (
+        study_of(pretrained("imagenet", "town", [50, 51, last]) + pretrained("new", "town", [1, 2]))
+        for last in (52, 53)
+    )
+    assert split(one, draws=1).rng_seed != split(other, draws=1).rng_seed
+
+
+def test_a_seed_is_of_the_draws_and_not_of_every_comparison_alike() -> None:
+    seeds = []
+
+    def watched(study: Study, request: Request) -> Comparison:
+        seeds.append(compare(study, request).rng_seed)
+        return compare(study, request)
+
+    study = study_of(pretrained("imagenet", "town", EIGHT[:4]) + pretrained("new", "town", [1, 2]))
+    calibrate_study(study, Request(rng_seed=1), 3, quiet, compared=watched)
+    assert len(set(seeds)) == len(seeds) == 3 + 3
+
+
 def test_verdicts_are_counted_by_claim() -> None:
     found = calibrate_design(made_design(3, 2, 3, 1), Sds(1.0, 1.0), Request(margin=50), 30, quiet)
     claims = {claim.about.candidate: claim for claim in found.simulated.claims[:4]}
@@ -194,6 +214,7 @@ def test_verdicts_are_counted_by_claim() -> None:
         assert sum(claim.verdicts.values()) == 30
         assert claim.verdicts["equivalent"] > 20
         assert claim.false.count == claim.verdicts["better"] + claim.verdicts["worse"]
+    assert rate(found).false.count < 10  # to be called equivalent is no error
 
 
 def test_a_family_errs_where_any_of_its_claims_does() -> None:
@@ -203,6 +224,7 @@ def test_a_family_errs_where_any_of_its_claims_does() -> None:
     single = [c.false.count for c in found.simulated.claims if c.about.kind == "headline"]
     assert max(single) < rate(found).false.count < sum(single)
     assert rate(found).claims == 3
+    assert rate(found).small == rate(found).false
 
 
 def test_a_design_that_cannot_decide_says_why() -> None:
@@ -241,12 +263,23 @@ def test_candidates_that_start_from_the_baseline_s_pretrainings_are_named() -> N
     assert split(study, draws=2).sharing == ("twin",)
 
 
+def test_arms_without_pretrainings_share_none() -> None:
+    study = study_of(untrained("imagenet", "town", [1, 2, 4]) + untrained("new", "town", [1, 2, 3]))
+    assert split(study, draws=2).sharing == ()
+
+
+def test_the_arm_with_the_fewest_units_is_counted() -> None:
+    study = study_of(pretrained("imagenet", "town", EIGHT) + untrained("new", "town", [1, 2, 3]))
+    assert split(study, draws=2).units == 3
+
+
 def test_whether_the_spreads_could_be_told_apart_is_said() -> None:
     once = pretrained("imagenet", "town", [50, 51, 52])
     twice = pretrained("new", "town", [[50, 51], [52, 53], [51, 54]])
     again = pretrained("imagenet", "town", [[50, 51], [52, 53], [51, 54]])
     assert split(study_of(once + twice), draws=2).once
     assert not split(study_of(again + twice), draws=2).once
+    assert not split(study_of([once[0], *twice]), draws=2).once
 
 
 def test_a_trial_has_nothing_to_calibrate() -> None:

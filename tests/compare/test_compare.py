@@ -42,7 +42,7 @@ def test_one_dataset_is_welchs_test_on_pretraining_means() -> None:
     assert row.candidate == (50, 52, 53, 55, 53)
     assert row.candidate_pretrain_seeds == (0, 0, 1, 1, 2)
     assert row.candidate_mean == pytest.approx(158 / 3)
-    assert row.test == "welch"
+    assert row.finding.test == "welch"
     assert row.a12 == pytest.approx((2.5 + 3 + 3) / 9)
     assert (contrast.pretrainings, contrast.finetunings) == ((3, 3), (5, 3))
 

@@ -39,7 +39,7 @@ def row(candidate: Scores, baseline: Scores, fraction: float) -> Row:
 def test_runs_on_part_of_the_labels_are_paired_by_pretraining() -> None:
     found = row([[50, 52], [53, 55], 57], [48, 49.5, 55], TENTH)
     expected = stats.ttest_rel([51, 54, 57], [48, 49.5, 55])
-    assert (found.test, found.finding.df) == ("paired-t", 2)
+    assert (found.finding.test, found.finding.df) == ("paired-t", 2)
     assert found.finding.p == pytest.approx(expected.pvalue)
     assert found.correlation == pytest.approx(
         stats.pearsonr([51, 54, 57], [48, 49.5, 55]).statistic
@@ -51,7 +51,7 @@ def test_runs_on_part_of_the_labels_are_paired_by_pretraining() -> None:
 
 def test_runs_on_all_labels_are_not_paired() -> None:
     found = row([51, 54, 57], [48, 49.5, 55], 1.0)
-    assert (found.test, found.correlation) == ("welch", None)
+    assert (found.finding.test, found.correlation) == ("welch", None)
 
 
 def test_single_pretrainings_are_paired_by_fine_tuning() -> None:
@@ -92,7 +92,7 @@ def test_other_replicates_are_not_paired_and_that_is_said() -> None:
     study = study_of(runs("imagenet", [50, 51, 52, 55], TENTH) + shifted)
     found = compare(study, Request())
     (contrast,) = found.contrasts
-    assert contrast.rows[0].test == "welch"
+    assert contrast.rows[0].finding.test == "welch"
     assert contrast.finding.difference == pytest.approx(61.5 - 52)
     assert any("not paired, although" in warning for warning in found.warnings)
 

@@ -143,6 +143,11 @@ def test_how_often_equal_arms_are_called_equivalent_is_shown_with_a_margin() -> 
     assert "| margin 2 pp |" in shown
 
 
+def test_what_the_tests_would_say_is_told_from_what_was_said() -> None:
+    (found,) = calibration_document(made(family(false=40)))["simulated"]["families"]
+    assert (found["false"], found["rate"], found["p_below_alpha"]) == (40, 0.04, 41)
+
+
 def relabelled(draws: int, *, undecided: str = "") -> Relabelled:
     rate = FamilyRate("headline", 1, Rate(1, draws), Rate(2, draws), undecided)
     return Relabelled("new", "pre-training", (4, 4), 35, Counted(draws, (rate,), ()))

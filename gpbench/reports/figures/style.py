@@ -41,7 +41,7 @@ THEME: Mapping[str, tuple[str, str]] = {
 GROUND, INK, SOFT, RULE, BAND, CANDIDATE, BASELINE, GAIN, LOSS, ON_FILL, *FILLS = (
     light for light, _ in THEME.values()
 )
-HATCHES = ("", "////", "....", "\\\\\\\\", "xxxx", "----", "++++")
+HATCHES = ("", "////", "||||", "\\\\\\\\", "xxxx", "----", "++++")
 """One per fill, for those who see no colours."""
 
 FONT = "DejaVu Sans"
