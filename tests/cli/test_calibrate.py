@@ -10,6 +10,7 @@ import pytest
 from gpbench.store import Store
 from tests.cli.conftest import Command
 from tests.compare.stores import MADE_UP, SCRATCH, fill
+from tests.store.plans import make_plan
 
 ROWS = [
     f'"{arm}",net,town,{f},{50 + p % 3 + 0.3 * p + f / 4},{p}'
@@ -138,6 +139,16 @@ def test_a_place_where_nothing_was_run_says_so(gpbench: Command, tmp_path: Path)
     said = gpbench("calibrate", "--workdir", tmp_path / "missing")
     assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
     assert said.err.startswith("gpbench: nothing was run in ")
+
+
+def test_an_experiment_with_nothing_finished_is_one_sentence(
+    gpbench: Command, tmp_path: Path
+) -> None:
+    with Store.open(f"sqlite:///{tmp_path / 'gpbench.sqlite'}") as store:
+        store.record(make_plan(seeds=(0, 1)))
+    said = gpbench("calibrate", "--workdir", tmp_path, "--baseline", SCRATCH)
+    assert (said.code, said.out, said.err.count("\n")) == (2, "", 1)
+    assert said.err.startswith("gpbench: 'demo' has no score to compare: 4 not run yet: ")
 
 
 def test_a_trial_is_refused(gpbench: Command, tmp_path: Path) -> None:
