@@ -1,8 +1,7 @@
-"""The built-in strategies that need no other network than the classifier."""
+"""The strategies that need no other network than the classifier, and what all of them keep to."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,79 +9,50 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gpbench.api import (
-    Batch,
-    Draws,
-    InvalidValueError,
-    PhaseContext,
-    PretrainRecipe,
-    PretrainTask,
-    RoleBatch,
-    Strategy,
+from gpbench.api import InvalidValueError, PretrainRecipe, Strategy
+from gpbench_strategies import (
+    amplitude_mix,
+    channel_exchange,
+    dsu,
+    generalised,
+    grayscale,
+    imagenet,
+    mixstyle,
+    randconv,
+    scratch,
+    simulated_bands,
 )
-from gpbench.data.draws import HashDraws
-from gpbench.models.backbone import create_classifier
-from gpbench_strategies import generalised, imagenet, scratch
-
-RECIPE = PretrainRecipe(batch=8, crop_px=32, steps=1, scale=(0.5, 1.0), jitter=0.1)
-
-
-@dataclass(frozen=True)
-class Context:
-    in_chans: int
-    seed: int = 0
-    backbone: str = "test_convnext3"
-    num_classes: int = 2
-    recipe: PretrainRecipe = RECIPE
-
-    def classifier(self) -> nn.Module:
-        return create_classifier(
-            self.backbone,
-            self.in_chans,
-            self.num_classes,
-            image_px=self.recipe.crop_px,
-            drop_path=0.0,
-            seed=self.seed,
-        )
-
-
-def task_of(strategy: Strategy, params: Any = None, **context: Any) -> PretrainTask:
-    (phase,) = strategy.phases(params or strategy.params())
-    assert phase.roles == ("labelled",)
-    in_chans = 3 if strategy.channels == "rgb" else 4
-    about: PhaseContext = Context(**{"in_chans": in_chans, **context})
-    return phase.task(about)
-
-
-def batch() -> Batch:
-    """Return eight images of two classes: vertical and horizontal stripes."""
-    stripes = (torch.arange(32) // 4 % 2).float()
-    vertical, horizontal = stripes.expand(3, 32, 32), stripes[:, None].expand(3, 32, 32)
-    images = torch.stack([vertical, horizontal] * 4)
-    colour = torch.tensor([1.0, 0.6, 0.3])[:, None, None]
-    mean, std = torch.tensor([0.5, 0.3, 0.15]), torch.tensor([0.5, 0.4, 0.3])
-    return Batch({"labelled": RoleBatch(images * colour, torch.tensor([0, 1] * 4), mean, std)})
-
-
-def draws(step: int = 0) -> Draws:
-    return HashDraws(1, step, np.arange(8), torch.device("cpu"))
-
+from tests.strategies.toys import Context, batch, draws, equal, task_of
 
 BOTH = [imagenet.PLUGIN, generalised.PLUGIN]
+ALL = [
+    pytest.param(imagenet.PLUGIN, imagenet.Params(), id="imagenet"),
+    pytest.param(generalised.PLUGIN, generalised.Params(), id="generalised"),
+    pytest.param(grayscale.PLUGIN, grayscale.Params(), id="grayscale"),
+    pytest.param(channel_exchange.PLUGIN, channel_exchange.Params(gray=0.5), id="exchange"),
+    pytest.param(randconv.PLUGIN, randconv.Params(keep=0.0), id="randconv-image"),
+    pytest.param(randconv.PLUGIN, randconv.Params("mix", 0.0, 10.0), id="randconv-mix"),
+    pytest.param(simulated_bands.PLUGIN, simulated_bands.Params(shuffle=True), id="bands"),
+    pytest.param(mixstyle.PLUGIN, mixstyle.Params(probability=1.0), id="mixstyle"),
+    pytest.param(dsu.PLUGIN, dsu.Params(stages=3, probability=1.0), id="dsu"),
+    pytest.param(amplitude_mix.PLUGIN, amplitude_mix.Params(), id="fact"),
+    pytest.param(amplitude_mix.PLUGIN, amplitude_mix.Params("apr-p"), id="apr-p"),
+    pytest.param(amplitude_mix.PLUGIN, amplitude_mix.Params("apr-s"), id="apr-s"),
+]
 
 
-@pytest.mark.parametrize("strategy", BOTH)
-def test_equal_seeds_give_equal_weights_views_and_losses(strategy: Strategy) -> None:
-    first, again, other = (task_of(strategy, seed=seed) for seed in (1, 1, 2))
+@pytest.mark.parametrize(("strategy", "params"), ALL)
+def test_equal_seeds_give_equal_weights_views_and_losses(strategy: Strategy, params: Any) -> None:
+    first, again, other = (task_of(strategy, params, seed=seed) for seed in (1, 1, 2))
     assert equal(first.net, again.net)
     assert not equal(first.net, other.net)
     loss = first.loss(first.views(batch(), draws()))["loss"]
     assert torch.equal(loss, again.loss(again.views(batch(), draws()))["loss"])
 
 
-@pytest.mark.parametrize("strategy", BOTH)
-def test_the_loss_falls_on_a_toy_batch(strategy: Strategy) -> None:
-    task = task_of(strategy)
+@pytest.mark.parametrize(("strategy", "params"), ALL)
+def test_the_loss_falls_on_a_toy_batch(strategy: Strategy, params: Any) -> None:
+    task = task_of(strategy, params)
     optimiser = torch.optim.AdamW(task.parameters(), 3e-3)
     losses = []
     for _ in range(30):
@@ -95,9 +65,11 @@ def test_the_loss_falls_on_a_toy_batch(strategy: Strategy) -> None:
     assert losses[-1] < 0.3
 
 
-@pytest.mark.parametrize("strategy", BOTH)
-def test_views_and_losses_leave_weights_images_and_budget_alone(strategy: Strategy) -> None:
-    task, fresh, images = task_of(strategy), task_of(strategy), batch()
+@pytest.mark.parametrize(("strategy", "params"), ALL)
+def test_views_and_losses_leave_weights_images_and_budget_alone(
+    strategy: Strategy, params: Any
+) -> None:
+    task, fresh, images = task_of(strategy, params), task_of(strategy, params), batch()
     task.train()
     loss = task.loss(task.views(images, draws()))["loss"]
     assert loss.ndim == 0
@@ -106,9 +78,9 @@ def test_views_and_losses_leave_weights_images_and_budget_alone(strategy: Strate
     assert all(parameter.grad is None for parameter in task.parameters())
 
 
-@pytest.mark.parametrize("strategy", BOTH)
-def test_all_chance_comes_from_the_draws(strategy: Strategy) -> None:
-    task = task_of(strategy)
+@pytest.mark.parametrize(("strategy", "params"), ALL)
+def test_all_chance_comes_from_the_draws(strategy: Strategy, params: Any) -> None:
+    task = task_of(strategy, params)
     before = torch.random.get_rng_state()
     first, again = (task.views(batch(), draws())[0] for _ in range(2))
     assert torch.equal(first, again)
@@ -116,9 +88,9 @@ def test_all_chance_comes_from_the_draws(strategy: Strategy) -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-@pytest.mark.parametrize("strategy", BOTH)
-def test_the_net_is_the_whole_model_under_timms_names(strategy: Strategy) -> None:
-    task = task_of(strategy)
+@pytest.mark.parametrize(("strategy", "params"), ALL)
+def test_the_net_is_the_whole_model_under_timms_names(strategy: Strategy, params: Any) -> None:
+    task = task_of(strategy, params)
     plain = Context(in_chans=task.net.get_parameter("stem.0.weight").shape[1]).classifier()
     assert task.net.state_dict().keys() == plain.state_dict().keys()
     assert {key.removeprefix("net.") for key in task.state_dict()} == set(plain.state_dict())
@@ -215,8 +187,3 @@ def test_generalised_says_what_the_paper_leaves_open() -> None:
 def test_a_probability_outside_0_to_1_is_refused(probability: float) -> None:
     with pytest.raises(InvalidValueError, match="probability"):
         generalised.Params(probability=probability)
-
-
-def equal(one: nn.Module, other: nn.Module) -> bool:
-    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
-    return all(torch.equal(a, b) for a, b in pairs)
