@@ -16,7 +16,7 @@ import typer
 from gpbench.cli.choices import listed, word
 from gpbench.cli.compare import ONE_THREAD, CorrectionName, LevelName
 from gpbench.cli.compare_arms import named
-from gpbench.cli.compared import compared_study, write_whole
+from gpbench.cli.compared import compared_study, write_report
 from gpbench.cli.options import (
     DataFormat,
     Db,
@@ -257,4 +257,4 @@ def _hand_out(
     if output is None:
         typer.echo(text, nl=False)
     else:
-        write_whole(text, output)
+        write_report(text, output)

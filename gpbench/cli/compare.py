@@ -6,29 +6,25 @@ import enum
 import gc
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gpbench.cli.begun import check_begun, experiment_name
 from gpbench.cli.choices import listed, word
 from gpbench.cli.compare_arms import named
 from gpbench.cli.compare_require import unmet
+from gpbench.cli.compared import compared_study, write_report
 from gpbench.cli.options import Db, Debug, ExperimentName, NoColor, Verbose, Workdir
-from gpbench.cli.output import stdout
+from gpbench.cli.output import stderr, stdout
 from gpbench.cli.session import place_of
-from gpbench.core.errors import ComparisonError, ConfigError
+from gpbench.core.errors import ConfigError
 
 if TYPE_CHECKING:
-    from gpbench.cli.session import Place
     from gpbench.compare.comparison import Comparison
-    from gpbench.compare.study import Study
-    from gpbench.store import Store
 
 app = typer.Typer()
 
@@ -202,27 +198,16 @@ def compare(
     os.environ.setdefault(*ONE_THREAD)  # before numpy is loaded
     from gpbench.compare.compare import compare as compared
     from gpbench.compare.comparison import Request
-    from gpbench.compare.stored import scene_counts, stored_study
-    from gpbench.compare.table import table_study
 
-    if table is not None and experiment is not None:
-        raise ConfigError("--table and --experiment exclude each other: a table is no experiment")
     if ablation is not None and baseline is not None:
         raise ConfigError(
             "--ablation and --baseline exclude each other: ablations are the baseline"
         )
-    with ExitStack() as stack:
-        stack.enter_context(_without_collector())
-        counts = None
-        if table is not None:
-            study = table_study(table, metric, protocol)
-        else:
-            place = place_of(workdir, db)
-            store = stack.enter_context(_store(place))
-            name = experiment_name(store, place, experiment)
-            study = stored_study(store, name, metric, protocol)
-            counts = scene_counts(store, store.experiment(name))
-        _check_scored(study)
+    place = place_of(workdir, db)
+    with (
+        _without_collector(),
+        compared_study(place, experiment, table, metric, protocol) as (study, counts),
+    ):
         comparison = compared(
             study,
             Request(
@@ -238,7 +223,9 @@ def compare(
     if plots is not None:
         from gpbench.reports.figures import write_plots
 
-        write_plots(comparison, plots)
+        drawn = write_plots(comparison, plots)
+        told = f"{len(drawn)} files of figures are in {plots}"
+        stderr().print(told, markup=False, highlight=False, soft_wrap=True)
     _hand_out(comparison, format_, output, detailed=verbose > 0, needed=plan)
     if require is not None:
         missed = unmet(comparison, require.value, None if level is None else level.value)
@@ -260,32 +247,6 @@ def _without_collector() -> Iterator[None]:
     finally:
         if before:
             gc.enable()
-
-
-def _store(place: Place) -> Store:
-    from gpbench.store import Store
-
-    check_begun(place)
-    return Store.open(place.db, read_only=True)
-
-
-def _check_scored(study: Study) -> None:
-    """Check that there is a score.
-
-    Raises:
-        ComparisonError: If not: nothing is finished, or everything diverged.
-    """
-    from gpbench.compare.study import UNRUN
-
-    if any(run.value is not None for run in study.runs):
-        return
-    counts = Counter(run.status for run in study.runs)
-    unrun = counts.pop(UNRUN, 0)
-    told = [f"{number} {status}" for status, number in sorted(counts.items())]
-    if unrun:
-        told.append(f"{unrun} not run yet: `gpbench status` shows how far it is")
-    why = ", ".join(told) or "it has no fine-tunings"
-    raise ComparisonError(f"'{study.name}' has no score to compare: {why}")
 
 
 def _hand_out(
@@ -311,12 +272,7 @@ def _hand_out(
     if output is None:
         typer.echo(text, nl=False)
         return
-    part = output.with_name(f"{output.name}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(output)
-    except OSError as error:
-        raise ConfigError(f"--output {output} cannot be written: {error.strerror}") from error
+    write_report(text, output)
 
 
 def _text(comparison: Comparison, format_: ReportFormat) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from gpbench.cli.begun import check_begun, experiment_name
 from gpbench.core.errors import ComparisonError, ConfigError
+from gpbench.core.whole_file import write_whole
 
 if TYPE_CHECKING:
     from gpbench.cli.session import Place
@@ -61,16 +62,14 @@ def compared_study(
         yield Compared(study, scene_counts(store, store.experiment(name)))
 
 
-def write_whole(text: str, output: Path) -> None:
+def write_report(text: str, output: Path) -> None:
     """Write a report; nobody sees a part of it.
 
     Raises:
         ConfigError: If it cannot be written.
     """
-    part = output.with_name(f"{output.name}.part")
     try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(output)
+        write_whole(output, text.encode())
     except OSError as error:
         raise ConfigError(f"--output {output} cannot be written: {error.strerror}") from error
 

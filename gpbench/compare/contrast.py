@@ -16,6 +16,10 @@ from gpbench.compare.study import Run, Study, StudyDataset
 from gpbench.stats.components import Spread, spread
 
 SAME_RUNS = "the very same runs serve both arms here: there is nothing to test"
+SAME_SCORES = (
+    "both arms score exactly the same in every run, so there is nothing to test: one method under "
+    "two names, or runs that learnt nothing"
+)
 
 
 @dataclass(frozen=True)
@@ -196,6 +200,8 @@ def _weighed(
         return Evidence(None, request.level or "strategy", reason)
     if all(_same_runs(p) for p in pairs):
         return Evidence(0.0, request.level or "strategy", SAME_RUNS)
+    if all(_same_scores(p) for p in pairs):
+        return Evidence(0.0, request.level or "strategy", SAME_SCORES)
     return weigh(
         Side(candidate, tuple(p.candidate for p in pairs)),
         Side(baseline, tuple(p.baseline for p in pairs)),
@@ -216,6 +222,15 @@ def _same_runs(found: Pair) -> bool:
         for cell in (found.candidate, found.baseline)
     ]
     return bool(sides[0]) and sides[0] == sides[1]
+
+
+def _same_scores(found: Pair) -> bool:
+    """Return whether equal replicates of both arms have equal scores, to the last bit."""
+    sides = [
+        {(r.pretrain_seed, r.finetune_seed): r.value for r in cell.replicates}
+        for cell in (found.candidate, found.baseline)
+    ]
+    return sides[0] == sides[1]
 
 
 def _spread(cell: Cell, alpha: float) -> Spread:

@@ -23,6 +23,7 @@ from gpbench.core.errors import ConfigError, InvalidValueError, StageError, Unkn
 from gpbench.core.plan import BackboneCatalog, BackboneFacts
 from gpbench.core.recipe import Inflate
 from gpbench.core.stage import Stem
+from gpbench.core.whole_file import write_whole
 from gpbench.models.features import FeatureStages, feature_stages
 from gpbench.models.positions import resampled
 from gpbench.models.stem import find_stems, inflate_stem, needs_inflation
@@ -161,10 +162,8 @@ def save_backbone(model: nn.Module, path: Path) -> None:
             f"the network to be kept is not all of backbone '{architecture}': it lacks "
             f"{_some(lacking)}"
         )
-    partial = path.with_name(path.name + ".partial")
     content = save(tensors, metadata={"architecture": architecture})  # two would swap at random
-    partial.write_bytes(content)  # save_file would allow the owner alone to read
-    partial.replace(path)
+    write_whole(path, content)  # save_file would allow the owner alone to read
 
 
 def load_backbone(

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from gpbench.core.errors import DataError
+from gpbench.core.whole_file import write_whole
 from gpbench.reports.contact_content import (
     PixelCounts,
     Sample,
@@ -52,16 +53,10 @@ def write_contact_sheet(
         sheet_figure(sheet).savefig(png, format="png", dpi=DPI)
     try:
         output.mkdir(parents=True, exist_ok=True)
-        _replace(output / PNG_NAME, png.getvalue())
-        _replace(output / PAGE_NAME, page(sheet).encode())
+        write_whole(output / PNG_NAME, png.getvalue())
+        write_whole(output / PAGE_NAME, page(sheet).encode())
     except OSError as error:
         raise DataError(
             f"cannot write into {output}: {error.strerror}; name another folder"
         ) from error
     return output / PAGE_NAME
-
-
-def _replace(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)

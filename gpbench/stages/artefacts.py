@@ -11,6 +11,7 @@ from safetensors.torch import save
 from torch import nn
 
 from gpbench.core.stage import Artefact
+from gpbench.core.whole_file import write_whole
 
 OUTCOME = "outcome.json"
 SPEC = "spec.json"
@@ -22,9 +23,7 @@ EXAMPLES = "examples.npz"
 
 def write_text(path: Path, text: str) -> None:
     """Write a text file so that a reader sees the old one or the new one, whole."""
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text)
-    partial.replace(path)
+    write_whole(path, text.encode())
 
 
 def write_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:
@@ -37,10 +36,8 @@ def write_arrays(path: Path, **arrays: NDArray[np.generic]) -> None:
 
 def write_weights(path: Path, module: nn.Module) -> None:
     """Write a module's parameters and buffers as safetensors, atomically."""
-    partial = path.with_name(f"{path.name}.partial")
     state = {name: tensor.contiguous().cpu() for name, tensor in module.state_dict().items()}
-    partial.write_bytes(save(state))  # save_file would let only the owner read it
-    partial.replace(path)
+    write_whole(path, save(state))  # save_file would let only the owner read it
 
 
 def artefact(folder: Path, name: str) -> Artefact:

@@ -266,6 +266,14 @@ def test_the_same_stored_runs_are_nothing_to_test() -> None:
     assert contrast.finding.reason.startswith("the very same runs")
 
 
+def test_equal_scores_of_other_runs_are_nothing_to_test() -> None:
+    (contrast,) = compare(two_arms([50, 51, 53], [50, 51, 53]), Request()).contrasts
+    assert (contrast.finding.verdict, contrast.finding.difference) == ("undecidable", 0)
+    assert contrast.finding.reason.startswith("both arms score exactly the same in every run")
+    (contrast,) = compare(two_arms([51, 50, 53], [50, 51, 53]), Request()).contrasts
+    assert contrast.finding.verdict == "inconclusive"
+
+
 def test_one_seed_per_arm_is_said_in_one_sentence() -> None:
     (contrast,) = compare(two_arms([52], [50]), Request()).contrasts
     assert contrast.finding.reason.startswith("1 seed per arm: seed variance is unknown")

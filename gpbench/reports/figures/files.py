@@ -6,6 +6,7 @@ from pathlib import Path
 
 from gpbench.compare.comparison import Comparison
 from gpbench.core.errors import ConfigError
+from gpbench.core.whole_file import write_whole
 from gpbench.reports.figures.all_figures import figures
 from gpbench.reports.figures.render import png, svg
 
@@ -28,19 +29,9 @@ def write_plots(comparison: Comparison, folder: Path) -> tuple[Path, ...]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for path, content in contents.items():
-            _replace(path, content)
+            write_whole(path, content)
     except OSError as error:
         raise ConfigError(
             f"cannot write plots into {folder}: {error.strerror}; name another folder"
         ) from error
     return tuple(contents)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError:
-        part.unlink(missing_ok=True)
-        raise
