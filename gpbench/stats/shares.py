@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,7 +66,8 @@ def variance_shares(
 
     Strategies are fixed; datasets, backbones, pre-trainings and fine-tunings are draws with one
     variance each. Of what chance adds to the mean squares only that part is taken off which varies
-    within them: the error of a pre-training that serves several datasets is common to these.
+    within them: the error of a pre-training that serves several datasets is common to these. The
+    backbones' own levels are in no share, as a score is one of a given arm and backbone.
 
     Args:
         table: [dataset][strategy][backbone], at least 2 datasets and 2 strategies, without gaps.
@@ -83,7 +84,8 @@ def variance_shares(
         [[table[d][s][b] for d in range(n_datasets)] for b in range(n_backbones)]
         for s in range(n_arms)
     ]
-    noise = _Noise.of([column for of_arm in columns for column in of_arm])
+    flat = [column for of_arm in columns for column in of_arm]
+    noise = _Noise.of(flat)
     own = [[noise.covariance(column) for column in of_arm] for of_arm in columns]
     per_cell = float(np.mean([_within(each) for of_arm in own for each in of_arm]))
     averaged = float(np.mean([_within(np.sum(of_arm, axis=0)) for of_arm in own]))
@@ -99,6 +101,8 @@ def variance_shares(
         )
     found[BY_DATASET] = _mean_square(cells.mean(axis=2), (0, 1)) - averaged - both / n_backbones
     interaction = max(0.0, found[BY_DATASET]) + both
+    if images is not None:  # a dataset's test images are one draw for each arm: they are in there
+        found[BY_DATASET] -= images / 2
     of_level = np.mean([_mean_square(one, (0,)) for one in cells.mean(axis=1).T])
     found[DATASET] = float(of_level) - (interaction + per_cell) / n_arms
     if noise.pre is not None:
@@ -111,7 +115,7 @@ def variance_shares(
     return VarianceShares(
         _shares(variances),
         tuple(name for name in variances if found.get(name, 0.0) < -_NOISE),
-        tuple(_unknown(noise, n_backbones, images)),
+        tuple(_unknown(noise, flat, n_backbones, images)),
     )
 
 
@@ -133,15 +137,30 @@ def _shares(variances: Mapping[str, float]) -> tuple[Share, ...]:
     )
 
 
-def _unknown(noise: _Noise, backbones: int, images: float | None) -> Iterator[str]:
+def _unknown(
+    noise: _Noise, columns: Sequence[Sequence[Sampled]], backbones: int, images: float | None
+) -> Iterator[str]:
     if backbones == 1:
         yield f"{BY_BACKBONE}: there is one backbone"
     if noise.pre is None:
-        yield f"{PRE}: no arm has two pre-trainings, so its part is within {BY_DATASET}"
+        yield f"{PRE}: {_hidden(columns, backbones)}"
     if noise.ft is None:
         yield f"{FT}: each pre-training has one fine-tuning, so its part is within {PRE}"
     if images is None:
-        yield f"{IMAGES}: nothing was resampled by scene"
+        yield f"{IMAGES}: nothing was resampled by scene, so their part is within {BY_DATASET}"
+
+
+def _hidden(columns: Sequence[Sequence[Sampled]], backbones: int) -> str:
+    """Return where the variance of pre-trainings is, as no arm has two of them on a dataset."""
+    used = [[*chain(*(cell.units for cell in c if cell.pretrains))] for c in columns]
+    if not any(used):
+        return f"no run tells of one; where there was one its part is within {FT}"
+    where = []
+    if any(len(set(names)) > 1 for names in used):
+        where.append(BY_DATASET if backbones == 1 else BY_BOTH)
+    if any(len(set(names)) < len(names) for names in used):  # common to datasets
+        where.append(BY_BACKBONE if backbones > 1 else "the level of its arm, which no share has")
+    return f"no arm has two pre-trainings, so its part is within {' and '.join(where)}"
 
 
 def _means(table: Sequence[Sequence[Sequence[Sampled]]]) -> Array:

@@ -77,6 +77,16 @@ def test_test_images_have_a_part_in_gains_only() -> None:
     assert any("test images" in sentence for sentence in variance_shares(table).unknown)
 
 
+def test_what_test_images_add_is_no_interaction_as_well() -> None:
+    # an arm's luck with a dataset's images is one draw, as its interaction with the dataset is
+    table = flat(oracle("33_end_to_end_dataset_level")["inputs"]["miou"])
+    without, given = (by_source(variance_shares(table, images)) for images in (None, 0.2))
+    interaction = without["strategy x dataset"].variance
+    assert given["strategy x dataset"].variance == pytest.approx(interaction - 0.1)
+    assert given["test images"].variance == pytest.approx(0.1)
+    assert given["dataset"].variance == without["dataset"].variance
+
+
 def test_what_a_design_cannot_tell_is_said() -> None:
     one_each = [
         [[Sampled({p: [float(p + d)] for p in (1, 2)}, pretrains=True)] for _ in range(2)]
@@ -85,10 +95,49 @@ def test_what_a_design_cannot_tell_is_said() -> None:
     told = variance_shares(one_each)
     assert "fine-tuning" not in by_source(told)
     assert any(s.startswith("fine-tuning") and "within pre-training" in s for s in told.unknown)
-    single = [[[Sampled({1: [1.0, 2.0 + d]}, pretrains=True)] for _ in range(2)] for d in range(2)]
-    told = variance_shares(single)
+
+
+def single(names: Sequence[str], *, pretrains: bool = True) -> list[list[list[Sampled]]]:
+    """Return two arms, each with one pre-training per dataset, named so, and two fine-tunings."""
+    runs = [[[1.0, 2.0 + d], [4.0, 4.0 - s]] for d, s in ((0, 1), (3, 2), (1, 5))]
+    return [
+        [[Sampled({f"{arm} {name}": of_arm}, pretrains)] for arm, of_arm in enumerate(of_dataset)]
+        for name, of_dataset in zip(names, runs, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "where"),
+    [
+        ("abc", ["strategy x dataset"]),
+        ("aaa", ["the level of its arm, which no share has"]),
+        ("aab", ["strategy x dataset", "the level of its arm, which no share has"]),
+    ],
+)
+def test_where_the_part_of_single_pretrainings_is_goes_by_what_they_serve(
+    names: str, where: list[str]
+) -> None:
+    told = variance_shares(single(names))
     assert "pre-training" not in by_source(told)
-    assert any(s.startswith("pre-training") and "strategy x dataset" in s for s in told.unknown)
+    (sentence,) = (s for s in told.unknown if s.startswith("pre-training"))
+    assert sentence.endswith(f"its part is within {' and '.join(where)}")
+
+
+def test_with_several_backbones_single_pretrainings_are_within_their_interactions() -> None:
+    def sentence(names: str) -> str:
+        table = [[arm * 2 for arm in arms] for arms in single(names)]
+        return next(s for s in variance_shares(table).unknown if s.startswith("pre-training"))
+
+    assert sentence("abc").endswith("its part is within strategy x dataset x backbone")
+    assert sentence("aaa").endswith("its part is within strategy x backbone")
+
+
+def test_runs_that_tell_of_no_pretraining_are_not_said_to_have_one() -> None:
+    told = variance_shares(single("abc", pretrains=False))
+    assert (
+        "pre-training: no run tells of one; where there was one its part is within fine-tuning"
+        in (told.unknown)
+    )
 
 
 def simulated(rng: np.random.Generator, *, shared: bool) -> VarianceShares:
