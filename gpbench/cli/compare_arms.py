@@ -35,7 +35,7 @@ def named(
         return Named(candidates=arms, baselines=named_baselines(baseline, known), ablation=None)
     from gpbench.compare.ablation import ablation_of
 
-    (full,) = named_baselines(ablation, known)
+    full = _full_method(ablation, known)
     found = ablation_of(full, known, arms)
     return Named(
         candidates=(full,), baselines=tuple(arm for arm, _ in found.ingredients), ablation=found
@@ -82,6 +82,20 @@ def named_baselines(text: str | None, known: Sequence[str]) -> tuple[str, ...]:
         best = f"one arm ({arms}), or {BEST}{text} for the best of several"
         raise InvalidValueError("--baseline", text, best)
     return (_arm(text),)
+
+
+def _full_method(text: str, known: Sequence[str]) -> str:
+    """Return the arm whose ablations are meant.
+
+    Raises:
+        ConfigError: If the text is not one name.
+    """
+    if text in known:
+        return text
+    several = text.startswith(BEST) or is_pattern(text) or len(split_list(text)) > 1
+    if several or not text.strip():
+        raise InvalidValueError("--ablation", text, f"name one arm ({', '.join(known)})")
+    return _arm(text)
 
 
 def _arm(text: str) -> str:

@@ -171,6 +171,14 @@ def test_csv_can_be_compared_again(gpbench: Command, table: Path, tmp_path: Path
             ["--ablation", "new", "--baseline", "old"],
             "--ablation and --baseline exclude each other",
         ),
+        (
+            ["--ablation", "best:old,imagenet"],
+            "--ablation = 'best:old,imagenet' is not allowed: name one arm (imagenet, new[a=1,b=2]",
+        ),
+        (["--ablation", "o*"], "--ablation = 'o*' is not allowed: name one arm (imagenet, new[a"),
+        (["--ablation", "old,new"], "--ablation = 'old,new' is not allowed: name one arm"),
+        (["--ablation", ""], "--ablation = '' is not allowed: name one arm (imagenet, new[a=1"),
+        (["--ablation", "odl"], "unknown arm 'odl'. Did you mean 'old'?"),
         (["--ablation", "old"], "no ablation of 'old' among the arms imagenet, new[a=1,b=2], old"),
         (
             ["--correction", "hlm"],
