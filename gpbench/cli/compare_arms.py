@@ -92,8 +92,7 @@ def _full_method(text: str, known: Sequence[str]) -> str:
     """
     if text in known:
         return text
-    several = text.startswith(BEST) or is_pattern(text) or len(split_list(text)) > 1
-    if several or not text.strip():
+    if not text.strip() or text.startswith(BEST) or is_pattern(text) or len(split_list(text)) > 1:
         raise InvalidValueError("--ablation", text, f"name one arm ({', '.join(known)})")
     return _arm(text)
 

@@ -98,9 +98,7 @@ def ingredients(comparison: Comparison) -> tuple[Sheet, ...]:
     """Return what each ingredient of a full method adds; nothing where that was not asked."""
     if comparison.ablation is None:
         return ()
-    title = (
-        f"What each ingredient adds{of_family(comparison, len(comparison.ablation.ingredients))}"
-    )
+    title = f"What each ingredient adds{of_family(comparison, comparison.family.headline)}"
     columns = (*tested(comparison), Column("verdict", numeric=False))
     return (
         replace(
