@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Literal
 
 import numpy as np
@@ -17,12 +18,14 @@ from gpbench.compare.arms import sides
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request
 from gpbench.compare.equal_arms import EqualArms, Place, Sds, estimated, place_of
+from gpbench.compare.evidence import grouped, unit_means
 from gpbench.compare.halves import Halves, unit_of
 from gpbench.compare.study import Run, Study
 from gpbench.compare.tally import Counted, Tally
 from gpbench.compare.words import Correction, Level
 from gpbench.core.errors import ComparisonError
 from gpbench.core.seeds import derive_seed
+from gpbench.stats.power import FOR_AN_INTERVAL
 
 Compare = Callable[[Study, Request], Comparison]
 Tell = Callable[[int, int], None]
@@ -209,12 +212,25 @@ def _by_place(study: Study) -> Mapping[Place, Sequence[Run]]:
 
 
 def _given(study: Study, level: Level | None) -> set[Place]:
-    """Return the places where a claim is about these pre-trained models, so their luck is none."""
+    """Return the places where a claim is about these pre-trained models, so their luck is none.
+
+    An average is about them wherever datasets share pre-trainings and have but one in common.
+    """
+    if level == "strategy":
+        return set()
+    given: set[tuple[str, str, float]] = set()
+    fractions = {run.label_fraction for run in study.runs}
+    for arm, fraction in product(study.arms, fractions):
+        found = (study.replicates_of(arm, dataset.name, fraction) for dataset in study.datasets)
+        cells = [each.cell(each.backbones)[0] for each in found if each.backbones]
+        for group in grouped(cells):
+            fixed = level == "checkpoint" or len(unit_means(group)) < FOR_AN_INTERVAL
+            if fixed and any(cell.pretrains for cell in group):
+                given |= {(arm, cell.dataset, fraction) for cell in group}
     return {
         place
-        for place, runs in _by_place(study).items()
-        if runs[0].pretrain_seed is not None
-        and (level == "checkpoint" or len({unit_of(run) for run in runs}) == 1)
+        for place in _by_place(study)
+        if (place.arm, place.dataset, place.label_fraction) in given
     }
 
 

@@ -72,7 +72,7 @@ def _because(calibration: Calibration, family: FamilyRate) -> str:
     if family.kind == "new-datasets":
         return ", since equal arms have no gains that vary between datasets, as the test allows for"
     reasons = []
-    if calibration.units <= FEW:
+    if calibration.units <= FEW and not calibration.given:  # whose units are fine-tunings
         reasons.append(f"tests of {calibration.units} units a side are cautious")
     if calibration.sharing:
         arms = ", ".join(calibration.sharing)

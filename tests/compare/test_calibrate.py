@@ -246,6 +246,38 @@ def test_a_claim_about_given_models_is_calibrated_on_models_that_are_equal() -> 
     assert not calibrate_design(made_design(2, 1, 3, 5), wide, Request(), 2, quiet).given
 
 
+@pytest.mark.parametrize(("stem", "given"), [(3, {"town", "field"}), (4, {"town"})])
+def test_models_are_given_wherever_a_dataset_that_shares_them_has_one(
+    stem: int, given: set[str]
+) -> None:
+    runs = [
+        run
+        for arm in ("imagenet", "new")
+        for dataset, pretrainings, of in (("town", 1, 3), ("field", 3, stem))
+        for run in pretrained(arm, dataset, [[50] * 5] * pretrainings, stem=of)
+    ]
+    found = calibrate_design(study_of(runs), Sds(100.0, 1.0), Request(), DRAWS, quiet)
+    assert {at.dataset for at, own in found.sds.items() if own.pretraining == 0} == given
+    assert at_most(rate(found).false, 0.05)
+
+
+def test_models_are_given_where_the_backbones_have_one_pretraining_in_common() -> None:
+    runs = [
+        run
+        for arm in ("imagenet", "new")
+        for backbone, pretrainings in (("tiny", 1), ("large", 3))
+        for run in pretrained(arm, "town", [[50] * 5] * pretrainings, backbone=backbone)
+    ]
+    found = calibrate_design(study_of(runs), Sds(100.0, 1.0), Request(), DRAWS, quiet)
+    assert {own.pretraining for own in found.sds.values()} == {0}
+    assert at_most(rate(found).false, 0.05)
+
+
+def test_no_models_are_given_where_the_claim_is_to_be_about_strategies() -> None:
+    design = made_design(2, 1, 1, 5)
+    assert not calibrate_design(design, Sds(1.0, 1.0), Request(level="strategy"), 2, quiet).given
+
+
 def test_halves_of_pretrainings_are_not_equal_models() -> None:
     study = study_of(
         pretrained("imagenet", "town", EIGHT) + untrained("scratch", "town", EIGHT[:4])

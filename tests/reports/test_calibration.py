@@ -100,6 +100,7 @@ def test_why_false_claims_are_few_is_said() -> None:
         return reading(calibration, family(false=10, **about)).clause  # type: ignore[arg-type]  # any field
 
     assert told(replace(made(), units=3)).endswith("since tests of 3 units a side are cautious")
+    assert "a side" not in told(replace(made(), units=1, given=True))  # of fine-tunings
     assert told(made(), claims=4).endswith("Holm takes 4 tests of shared runs for unrelated ones")
     assert "have no gains that vary between datasets" in told(made(), kind="new-datasets")
     both = told(replace(made(), units=3, sharing=("twin",)), claims=2)
