@@ -9,10 +9,8 @@ from gpbench.api import Draws
 
 LUMINANCE = (0.2989, 0.587, 0.114)
 """Weights of red, green and blue, ITU-R BT.601, as torchvision's and the channel exchange's."""
-EXCHANGES = ((0, 0, 0), (1, 1, 1), (2, 2, 2), (0, 1, 2))
-"""Which channel stands in which place, in each of the channel exchange's four cases."""
-KEPT = 3
-"""The case in which an image keeps its channels, or becomes grey."""
+CASES = 4
+"""Of the channel exchange: red, green or blue in all places, or the image itself."""
 
 
 def luminance(images: Tensor) -> Tensor:
@@ -48,8 +46,8 @@ def exchanged(images: Tensor, draws: Draws, *, gray: float) -> Tensor:
     Reference: Ye et al. 2021 (ICCV), Channel Augmented Joint Learning;
     mangye16/Cross-Modal-Re-ID-baseline, ICCV21_CAJ/ChannelAug.py.
     """
-    case = (draws.uniform("color.exchange")[:, 0] * len(EXCHANGES)).long()
-    table = torch.tensor(EXCHANGES, device=images.device)
-    rows = torch.arange(len(images), device=images.device)[:, None]
-    kept = (case == KEPT)[:, None, None, None]
-    return torch.where(kept, grayed(images, draws, probability=gray), images[rows, table[case]])
+    case = (draws.uniform("color.exchange")[:, 0] * CASES).long()
+    rows = torch.arange(len(images), device=images.device)
+    single = images[rows, case.clamp(max=images.shape[1] - 1)][:, None].expand_as(images)
+    kept = (case == CASES - 1)[:, None, None, None]
+    return torch.where(kept, grayed(images, draws, probability=gray), single)
