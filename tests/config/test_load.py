@@ -361,7 +361,7 @@ def test_what_is_wrong_with_the_flags_is_not_blamed_on_the_file(tmp_path: Path) 
 # --- the files that come with gpbench ---
 
 
-@pytest.mark.parametrize("name", ["demo", "ablation", "low_label"])
+@pytest.mark.parametrize("name", ["demo", "ablation", "controls", "low_label"])
 def test_config_that_comes_with_gpbench_loads(name: str) -> None:
     experiment = load(config_folder() / f"{name}.yaml")
     assert experiment.name == name
