@@ -93,11 +93,11 @@ def test_each_run_of_a_model_on_a_dataset_has_a_seed_of_its_own(write: Writer) -
     runs = [
         *pretrained("a", "town", [[50, 51], [52, 53]]),
         *pretrained("b", "town", [[50, 51], [52, 53]]),
-        *untrained("c", "town", [40, 41]),
+        *untrained("c", "town", [40, 41, 42]),
     ]
     found = rows(write(of(runs)))
     seeds = [row.get("Seed") or row.get("seed") for row in found]
-    assert seeds == ["0", "1", "2", "3", "0", "1", "2", "3", "0", "1"]
+    assert seeds == ["0", "1", "2", "3", "0", "1", "2", "3", "0", "1", "2"]
 
 
 @both

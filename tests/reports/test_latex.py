@@ -153,6 +153,8 @@ def test_any_text_compiles(tmp_path_factory: pytest.TempPathFactory, texts: list
         ("\\x", r"\textbackslash{}x"),
         ("a\n\t b", "a b"),
         ("--", "-{}-"),
+        ("* x", "{*} x"),
+        ("``?`", r"\textasciigrave{}\textasciigrave{}?\textasciigrave{}"),
         ("pre-training, 3 v 3", "pre-training, 3 v 3"),
         ("[-0.40, +2.86]", "{[}-0.40, +2.86{]}"),
         ("\u4e2d", r"\texttt{U+4E2D}\allowbreak{}"),

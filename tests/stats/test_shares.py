@@ -36,6 +36,31 @@ def test_the_published_table() -> None:
     assert shares["dataset"].of_gain is None
 
 
+def test_effects_of_a_cube_without_chance_by_hand() -> None:
+    # signs: 3 for the dataset, 2 for either interaction of two, 1 for that of all three
+    table = [
+        [
+            [
+                Sampled({"": [50 + 3 * d + 2 * d * s + 2 * s * b + d * s * b] * 2})
+                for b in (-1.0, 1.0)
+            ]
+            for s in (-1.0, 1.0)
+        ]
+        for d in (-1.0, 1.0)
+    ]
+    found = {name: share.variance for name, share in by_source(variance_shares(table)).items()}
+    both = 8 * 1  # eight squares of 1, over one degree of freedom
+    by_dataset, by_backbone = 4 * 4 - both / 2, 4 * 4 - both / 2  # of means over two
+    dataset = 2 * 9 - (by_dataset + both) / 2  # of means over two arms
+    assert found == {
+        "dataset": pytest.approx(dataset),
+        "strategy x dataset": pytest.approx(by_dataset),
+        "strategy x backbone": pytest.approx(by_backbone),
+        "strategy x dataset x backbone": pytest.approx(both),
+        "fine-tuning": 0,
+    }
+
+
 def test_a_negative_variance_is_0_and_named() -> None:
     # every cell has the same mean: whatever varies is the seed
     found = variance_shares(flat([[[1, 3], [3, 1]], [[0, 4], [2, 2]]]))
