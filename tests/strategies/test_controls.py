@@ -119,17 +119,27 @@ def test_grayscale_is_the_luminance_standardised_by_each_channels_constants() ->
     torch.testing.assert_close(made, expected * (1 + contrast) + brightness)
 
 
-def test_every_exchanged_view_shows_channels_of_the_plain_one() -> None:
-    made, plain = views_of(channel_exchange.PLUGIN, channel_exchange.Params()), plain_views()
-    shown = set()
-    for image, own in zip(made, plain, strict=True):
-        order = tuple(
-            next(source for source in range(3) if torch.equal(place, own[source]))
+def shown(strategy: Strategy, params: Any, step: int) -> list[tuple[int, ...]]:
+    """Return which channel of the plain view each place shows, -1: none, for every image."""
+    made = task_of(strategy, params).views(batch(), draws(step))[0]
+    plain = task_of(imagenet.PLUGIN).views(batch(), draws(step))[0]
+    return [
+        tuple(
+            next((source for source in range(3) if torch.equal(place, own[source])), -1)
             for place in image
         )
-        shown.add(order)
-    assert shown <= {(0, 0, 0), (1, 1, 1), (2, 2, 2), (0, 1, 2)}
-    assert len(shown) > 1
+        for image, own in zip(made, plain, strict=True)
+    ]
+
+
+def test_every_exchanged_view_shows_channels_of_the_plain_one() -> None:
+    def cases(gray: float) -> set[tuple[int, ...]]:
+        params = channel_exchange.Params(gray=gray)
+        return {row for step in range(4) for row in shown(channel_exchange.PLUGIN, params, step)}
+
+    single = {(0, 0, 0), (1, 1, 1), (2, 2, 2)}
+    assert cases(0.0) == {*single, (0, 1, 2)}
+    assert cases(1.0) == {*single, (-1, -1, -1)}
 
 
 def test_three_views_of_randconv_differ_and_the_first_alone_is_classified() -> None:
