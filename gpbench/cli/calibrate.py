@@ -150,6 +150,7 @@ def calibrate(
         float | None,
         typer.Option(
             min=0,
+            max=100,
             metavar="PP",
             help="Made-up design: standard deviation of a pre-training. [1]",
             show_default=False,
@@ -159,6 +160,7 @@ def calibrate(
         float | None,
         typer.Option(
             min=0,
+            max=100,
             metavar="PP",
             help="Made-up design: standard deviation of a fine-tuning. [1]",
             show_default=False,
@@ -203,8 +205,16 @@ def calibrate(
     with ExitStack() as stack:
         tell = stack.enter_context(_patiently("comparing"))
         if made_up:
-            if table is not None or experiment is not None:
-                raise ConfigError(f"{min(made_up)} asks for a made-up design, without results")
+            of_results = {
+                "--table": table,
+                "--experiment": experiment,
+                "--metric": metric,
+                "--protocol": protocol,
+            }
+            for flag, value in of_results.items():
+                if value is not None:
+                    told = f"{min(made_up)} asks for a made-up design, without results"
+                    raise ConfigError(f"{told}: leave out {flag}")
             number = DESIGN | made_up
             design = made_design(*(int(number[flag]) for flag in COUNTS))
             request = replace(request, **named(arms or [], baseline, None, design.arms))

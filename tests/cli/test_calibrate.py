@@ -115,15 +115,17 @@ def test_a_file_holds_what_stdout_would(gpbench: Command, table: Path, tmp_path:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--draws", "0"], "--draws"),
+        (["--draws", "0"], "Invalid value for '--draws'"),
         (["--alpha", "2"], "--alpha = 2.0 is not allowed"),
         (["--margin", "-1"], "--margin = -1.0 is not allowed"),
         (["--baseline", "imagnet"], "unknown arm 'imagnet'. Did you mean 'imagenet'?"),
         (["x*"], "no arm matches 'x*'"),
         (["--experiment", "demo"], "--table and --experiment exclude each other"),
-        (["--seeds", "3"], "--seeds asks for a made-up design, without results"),
-        (["--arms", "1"], "--arms"),
-        (["--sd-ft", "-1"], "--sd-ft"),
+        (["--seeds", "3"], "--seeds asks for a made-up design, without results: leave out --table"),
+        (["--arms", "1"], "Invalid value for '--arms'"),
+        (["--sd-ft", "-1"], "Invalid value for '--sd-ft'"),
+        (["--sd-pre", "inf"], "Invalid value for '--sd-pre'"),
+        (["--sd-ft", "nan"], "Invalid value for '--sd-ft'"),
         (["--output", "no/such/report"], "cannot be written: No such file"),
     ],
 )
@@ -133,6 +135,13 @@ def test_what_cannot_be_done_is_refused_in_one_message(
     said = gpbench("calibrate", "--table", table, *FEW, *arguments)
     assert (said.code, said.out) == (2, "")
     assert told in " ".join(said.err.replace("│", " ").split())  # typer draws a box
+
+
+@pytest.mark.parametrize("flag", ["--metric", "--protocol", "--experiment"])
+def test_a_made_up_design_has_no_results_to_choose_from(gpbench: Command, flag: str) -> None:
+    said = gpbench("calibrate", "--seeds", "3", flag, "it", *FEW)
+    assert (said.code, said.out) == (2, "")
+    assert said.err.endswith(f"a made-up design, without results: leave out {flag}\n")
 
 
 def test_a_place_where_nothing_was_run_says_so(gpbench: Command, tmp_path: Path) -> None:
