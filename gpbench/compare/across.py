@@ -173,7 +173,7 @@ def floor_note(
             f"{more} more dataset{'' if more == 1 else 's'} (>= {enough}) makes the rank test "
             f"informative, Holm over m={family} needs {_enough(family, alpha)}."
         )
-    if family * least >= alpha:
+    if family * least >= alpha and correction != "max-t":  # its floor is that of one contrast
         return (
             f"{family} contrasts, {datasets} datasets: nothing can be significant after Holm with "
             f"a rank test (floor {family * least:.3g}); {_enough(family, alpha)} datasets would be "

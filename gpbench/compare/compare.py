@@ -49,7 +49,7 @@ def compare(study: Study, request: Request, counts: SceneCounts | None = None) -
     told = [
         *_cautions(study),
         *unplanned(study, request.alpha),
-        *(w for baseline in arms.baselines for w in warnings(study, baseline)),
+        *(w for baseline in arms.baselines for w in warnings(study, baseline, arms.candidates)),
         *(w for d in drafts for w in d.warnings()),
     ]
     floors = _floors(drafts, request.alpha, judge.correction)

@@ -81,6 +81,8 @@ class Finding:
     equivalence: Equivalence | None = None
     test: str | None = None
     """`welch`, `satterthwaite` where an arm is several samples, `paired-t`."""
+    remark: str = ""
+    """The part of the reason that numbers do not tell: what the design lacks or takes for given."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,11 @@ class Contrast:
     sensitivity: Sensitivity | None = None
     """None where no run diverged."""
     needed: Needed | None = None
+
+    @property
+    def fragile(self) -> bool:
+        """Return whether the finding could be otherwise with scores for the diverged runs."""
+        return self.sensitivity is not None and self.sensitivity.fragile
 
 
 @dataclass(frozen=True)

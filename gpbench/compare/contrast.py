@@ -104,6 +104,11 @@ class Draft:
                 why = f"all runs of {arm} diverged" if arm else "no comparable results"
                 yield f"{versus}: {why} on {', '.join(names)}, left out of the average"
         for dataset, found, evidence in zip(self.datasets, self.pairs, self.rows, strict=True):
+            if evidence.reason.startswith(SAME_RUNS) and len(self.rows) > 1:
+                yield (
+                    f"{versus} on {dataset.name}: the very same runs serve both arms, so the "
+                    "average holds a gain of exactly 0 there"
+                )
             if found.left_out:
                 yield (
                     f"{versus} on {dataset.name}: only one of them has results with "

@@ -42,14 +42,13 @@ def banners(study: Study) -> Iterator[str]:
         yield f"INCOMPLETE DATA were allowed: {', '.join(study.partial)}"
 
 
-def warnings(study: Study, baseline: str) -> Iterator[str]:
-    """Yield what weakens a comparison of the study's arms with the baseline, a sentence each."""
+def warnings(study: Study, baseline: str, candidates: Sequence[str]) -> Iterator[str]:
+    """Yield what weakens a comparison of candidates with the baseline, a sentence each."""
     for arm in study.arms:
         yield from _unfinished(arm, study.of_arm(arm))
-    for arm in study.arms:
-        if arm != baseline:
-            yield from _unlike(study, arm, baseline)
-    yield from _sharing(study, baseline)
+    for arm in candidates:
+        yield from _unlike(study, arm, baseline)
+    yield from _sharing(study, baseline, candidates)
     still = list(improving(study))
     for arm in dict.fromkeys(flagged.arm for flagged in still):
         yield _still_improving(study, arm, [flagged for flagged in still if flagged.arm == arm])
@@ -96,10 +95,13 @@ def _unlike(study: Study, arm: str, baseline: str) -> Iterator[str]:
             yield f"{arm} ran on another {name} than {baseline}: {a}; {b}"
 
 
-def _sharing(study: Study, baseline: str) -> Iterator[str]:
+def _sharing(study: Study, baseline: str, candidates: Sequence[str]) -> Iterator[str]:
     """Yield which arms start from the baseline's own pre-trained weights."""
-    keys = {arm: {run.pretrain_key for run in _finished(study, arm)} - {None} for arm in study.arms}
-    arms = [arm for arm in study.arms if arm != baseline and keys[arm] & keys.get(baseline, set())]
+    keys = {
+        arm: {run.pretrain_key for run in _finished(study, arm)} - {None}
+        for arm in (*candidates, baseline)
+    }
+    arms = [arm for arm in candidates if keys[arm] & keys[baseline]]
     if arms:
         yield (
             f"{', '.join(arms)}: pre-trained weights shared with {baseline}; the tests take them "

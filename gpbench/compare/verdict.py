@@ -57,7 +57,9 @@ class Judge:
         test = evidence.test
         if test is None:
             reason = self._joined("", evidence)
-            return Finding("undecidable", evidence.level, reason, evidence.difference)
+            return Finding(
+                "undecidable", evidence.level, reason, evidence.difference, remark=reason
+            )
         verdict = self._verdict(test, p, p_within)
         core = self._because(verdict, test, p, se, family)
         if self.trial or not evidence.decisive:
@@ -75,6 +77,7 @@ class Judge:
             test.interval(self.alpha_of(family)),
             self._equivalence(test, p_within),
             evidence.method,
+            self._joined("", evidence),
         )
 
     def _verdict(self, test: TTest, p_adjusted: float, p_within: float | None) -> Verdict:

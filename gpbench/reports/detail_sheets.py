@@ -243,7 +243,10 @@ def _spread(comparison: Comparison) -> Rows:
 
 
 def _sd(sd: Sd | None) -> tuple[str, str]:
-    return (NOTHING, NOTHING) if sd is None else (f"{sd.sd:.2f}", f"[{sd.lo:.2f}, {sd.hi:.2f}]")
+    if sd is None:
+        return NOTHING, NOTHING
+    interval = f"[{sd.lo:.2f}, {sd.hi:.2f}]" if sd.hi else "none above 0"
+    return f"{sd.sd:.2f}", interval
 
 
 def _values(comparison: Comparison) -> Rows:

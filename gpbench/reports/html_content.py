@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gpbench.compare.comparison import Comparison, Contrast
 from gpbench.reports.sheets import TONES, Cell, Sheet, Tone, name
 from gpbench.reports.summary import FRAGILE, Remarks, Summary
-from gpbench.reports.wording import points, span, verdict_words, versus
+from gpbench.reports.wording import headline_words, points, pretrained, span, versus
 
 FAIRNESS, WARNINGS = "Besides the strategy, these differ", "Warnings"
 REASONS, VALUES = "Verdicts and their reasons", "Every value"
@@ -52,16 +52,15 @@ def verdict_lines(comparison: Comparison) -> Iterator[VerdictLine]:
     """Yield one line per contrast."""
     for contrast in comparison.contrasts:
         finding = contrast.finding
-        fragile = contrast.sensitivity is not None and contrast.sensitivity.fragile
         yield VerdictLine(
             tone=TONES[finding.verdict],
-            words=verdict_words(finding, comparison.margin),
+            words=headline_words(contrast, comparison.margin),
             candidate=name(comparison, contrast),
             baseline=contrast.baseline,
             gain=None if finding.difference is None else points(finding.difference),
             interval=None if finding.ci is None else span(finding.ci),
             facts=tuple(_facts(contrast)),
-            reason=f"{finding.reason}{FRAGILE if fragile else ''}",
+            reason=f"{finding.reason}{FRAGILE if contrast.fragile else ''}",
         )
 
 
@@ -74,7 +73,7 @@ def _facts(contrast: Contrast) -> Iterator[str]:
         else f"on {contrast.rows[0].dataset.name}"
     )
     if contrast.pretrainings != (0, 0):
-        yield f"{versus(contrast.pretrainings)} pre-trainings"
+        yield pretrained(contrast)
     yield f"{versus(contrast.finetunings)} fine-tunings"
     yield f"scope {contrast.scope}"
     yield f"level {contrast.finding.level}"

@@ -127,9 +127,8 @@ def _rows(comparison: Comparison, contrast: Contrast) -> Iterator[str]:
         yield _row(comparison, "no common dataset", (None, None), finding)
     if len(rows) > 1:
         means = fmean(row.candidate_mean for row in rows), fmean(row.baseline_mean for row in rows)
-        fragile = contrast.sensitivity is not None and contrast.sensitivity.fragile
         told = f"average of {len(rows)}"
-        yield _row(comparison, told, means, finding, ", fragile" if fragile else "")
+        yield _row(comparison, told, means, finding, ", fragile" if contrast.fragile else "")
     for row in rows:
         means = row.candidate_mean, row.baseline_mean
         yield _row(comparison, row.dataset.name, means, row.finding)

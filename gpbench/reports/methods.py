@@ -9,10 +9,10 @@ from importlib.metadata import version
 from gpbench.compare.comparison import Comparison, Contrast
 from gpbench.compare.study import UNRUN, Run
 from gpbench.compare.words import Level
-from gpbench.reports.methods_tests import tests
+from gpbench.reports.methods_statistics import tests
 from gpbench.reports.phrases import counted, one_line, told
 from gpbench.reports.sheets import name
-from gpbench.reports.wording import probability
+from gpbench.reports.wording import pretrained, probability
 
 METRICS = {
     "mIoU": "mIoU, the mean over the scored classes of the intersection over union",
@@ -118,12 +118,10 @@ def _replication(comparison: Comparison) -> Iterator[str]:
 
 
 def _sizes(contrast: Contrast) -> str:
-    pretrainings, finetunings = contrast.pretrainings, contrast.finetunings
+    finetunings = contrast.finetunings
     least = " on each dataset at least" if len(contrast.rows) > 1 else ""
     before = (
-        "no pre-trainings"
-        if pretrainings == (0, 0)
-        else f"{pretrainings[0]} v {pretrainings[1]} pre-trainings{least}"
+        "no pre-trainings" if contrast.pretrainings == (0, 0) else f"{pretrained(contrast)}{least}"
     )
     everywhere = " in all" if len(contrast.rows) > 1 else ""
     return f"n = {before} and {finetunings[0]} v {finetunings[1]} fine-tunings{everywhere}"
@@ -138,6 +136,11 @@ def _unit(level: Level, contrasts: Iterable[Contrast], about: str) -> Iterator[s
         )
         if any(len(contrast.rows) > 1 for contrast in contrasts):
             yield "A pre-training that serves several datasets is one draw."
+        if any(len(row.backbones) > 1 for contrast in contrasts for row in contrast.rows):
+            yield (
+                "With several backbones a unit is the mean over one pre-training of each, those of "
+                "equal number; they are independent draws, numbered before any result."
+            )
         if any(0 in contrast.pretrainings for contrast in contrasts):
             yield "A run without a pre-training is a unit itself."
         return
@@ -205,7 +208,7 @@ def _fairness(comparison: Comparison) -> Iterator[str]:
     if fields:
         yield (
             "Besides the strategy, the arms differ from the baseline in "
-            f"{told(fields)}; the fairness table has the values."
+            f"{told(fields)}; the report of the comparison has the values."
         )
     elif any(run.environment for run in comparison.runs):
         yield "Nothing else that is recorded of the runs differs between the arms and the baseline."

@@ -9,7 +9,15 @@ from typing import Literal
 from gpbench.compare.comparison import Comparison, Contrast, Finding
 from gpbench.compare.family import CORRECTIONS
 from gpbench.compare.verdict import interval_name
-from gpbench.reports.wording import labels, points, probability, span, verdict_words, versus
+from gpbench.reports.wording import (
+    headline_words,
+    labels,
+    points,
+    probability,
+    span,
+    verdict_words,
+    versus,
+)
 
 Tone = Literal["plain", "good", "bad", "open", "faint"]
 TONES: dict[str, Tone] = {
@@ -64,6 +72,11 @@ def name(comparison: Comparison, contrast: Contrast) -> str:
     return f"{contrast.candidate} ({labels(contrast)} labels)" if several else contrast.candidate
 
 
+def against(comparison: Comparison, contrast: Contrast) -> str:
+    """Return which baseline a contrast is with, where there are several."""
+    return f" against {contrast.baseline}" if len(comparison.baselines) > 1 else ""
+
+
 def _averages(comparison: Comparison, contrasts: Sequence[Contrast]) -> Sheet:
     columns = (
         Column("strategy", numeric=False),
@@ -76,12 +89,16 @@ def _averages(comparison: Comparison, contrasts: Sequence[Contrast]) -> Sheet:
             Cell(name(comparison, contrast)),
             *findings(contrast.finding),
             Cell(versus(contrast.pretrainings)),
-            verdict(comparison, contrast.finding),
+            Cell(headline_words(contrast, comparison.margin), TONES[contrast.finding.verdict]),
         )
         for contrast in contrasts
     )
     datasets = max((len(contrast.rows) for contrast in contrasts), default=0)
-    title = f"Average over {datasets} datasets{of_family(comparison, comparison.family.headline)}"
+    levels = " and ".join(sorted({contrast.finding.level for contrast in contrasts}))
+    title = (
+        f"Average over {datasets} datasets, scope fixed-suite, level {levels}"
+        f"{of_family(comparison, comparison.family.headline)}"
+    )
     return Sheet(title, columns, tuple(rows))
 
 
@@ -98,7 +115,7 @@ def _by_dataset(comparison: Comparison) -> Sheet:
     rows: list[tuple[Cell, ...]] = []
     for contrast in comparison.contrasts:
         if several and contrast.rows:
-            head = Cell(name(comparison, contrast))
+            head = Cell(name(comparison, contrast) + against(comparison, contrast))
             rows.append((head, *(Cell("") for _ in columns[1:])))
         rows.extend(
             (
@@ -110,7 +127,8 @@ def _by_dataset(comparison: Comparison) -> Sheet:
             )
             for row in contrast.rows
         )
-    title = f"By dataset{of_family(comparison, comparison.family.rows)}"
+    whom = "" if several else "".join(against(comparison, c) for c in comparison.contrasts)
+    title = f"By dataset{whom}{of_family(comparison, comparison.family.rows)}"
     return Sheet(title, columns, tuple(rows))
 
 

@@ -17,7 +17,7 @@ from gpbench.compare.verdict import interval_name
 from gpbench.compare.words import Scope
 from gpbench.reports.detail_sheets import detail_sheets, ingredients
 from gpbench.reports.sheets import Sheet, name, sheets
-from gpbench.reports.wording import points, span, verdict_words, versus
+from gpbench.reports.wording import headline_words, points, pretrained, span
 
 LEVELS = {
     "strategy": "Level strategy: the unit is one pre-training, its fine-tunings averaged; a run "
@@ -62,6 +62,7 @@ def summary(comparison: Comparison, *, needed: bool = False) -> Summary:
     parts: list[Sheet | Remarks] = [
         *ingredients(comparison),
         *sheets(comparison, averages_first=many),
+        Remarks("What these verdicts rest on", tuple(_rest_on(comparison)) if many else ()),
         Remarks("Claims that hold on a condition", tuple(_conditions(comparison))),
         Remarks("Why datasets cannot be decided", tuple(_undecided(comparison))),
         Remarks("Warnings", comparison.warnings),
@@ -93,17 +94,16 @@ def _question(comparison: Comparison) -> str:
 def verdict_sentence(comparison: Comparison, contrast: Contrast) -> str:
     """Return a contrast's verdict with what it rests on, and its reason, in one sentence."""
     finding = contrast.finding
-    words = verdict_words(finding, comparison.margin)
+    words = headline_words(contrast, comparison.margin)
     told = f"{name(comparison, contrast)} against {contrast.baseline}: {words.upper()}"
     if finding.difference is not None:
         gain = f" {points(finding.difference)}"
         told += gain if finding.ci is None else f"{gain} {span(finding.ci)}"
         told += f" {_where(contrast)} (scope {contrast.scope}, level {finding.level})"
-    fragile = contrast.sensitivity is not None and contrast.sensitivity.fragile
-    return f"{told}: {finding.reason}{FRAGILE if fragile else ''}"
+    return f"{told}: {finding.reason}{FRAGILE if contrast.fragile else ''}"
 
 
-FRAGILE = "; FRAGILE: with scores for the runs that diverged it could be otherwise"
+FRAGILE = "; fragile: with scores for the runs that diverged it could be otherwise"
 MOST_SENTENCES = 4
 """Contrasts that are told in sentences on the first screen; more are a table."""
 
@@ -114,7 +114,19 @@ def _where(contrast: Contrast) -> str:
         where = f"on {contrast.rows[0].dataset.name}"
     if contrast.pretrainings == (0, 0):
         return where
-    return f"{where}, {versus(contrast.pretrainings)} pre-trainings"
+    return f"{where}, {pretrained(contrast)}"
+
+
+def _rest_on(comparison: Comparison) -> Iterator[str]:
+    """Yield what verdicts need beside them, once for all arms that need it."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for contrast in comparison.contrasts:
+        if contrast.finding.remark:
+            found[contrast.finding.remark].append(name(comparison, contrast))
+        if contrast.fragile:
+            found[FRAGILE.removeprefix("; ")].append(name(comparison, contrast))
+    for remark, arms in found.items():
+        yield f"{', '.join(arms)}: {remark}"
 
 
 def _undecided(comparison: Comparison) -> Iterator[str]:
@@ -196,10 +208,14 @@ def _reading(comparison: Comparison) -> Iterator[str]:
 
 def _fairness(comparison: Comparison) -> Iterator[str]:
     """Yield a sentence per field and value of a baseline: which arms have another value."""
+    candidates = {contrast.candidate for contrast in comparison.contrasts}
     found: defaultdict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(dict)
     for entry in comparison.fairness:
         theirs, ours = entry.values
         found[entry.field, entry.baseline, ours].setdefault(theirs, []).append(entry.arm)
     for (field, baseline, ours), others in found.items():
-        told = (f"{value} ({', '.join(arms)})" for value, arms in others.items())
-        yield f"{field}: {'; '.join([*told, f'{ours} ({baseline})'])}"
+        told = [f"{value} ({', '.join(arms)})" for value, arms in others.items()]
+        named = {arm for arms in others.values() for arm in arms}
+        rest = candidates - named - {baseline}
+        like = "; the others as it, within 10 %" if "seconds" in field else "; the others as it"
+        yield f"{field}: {'; '.join([*told, f'{ours} ({baseline})'])}{like if rest else ''}"

@@ -17,6 +17,12 @@ def verdict_words(finding: Finding, margin: float | None) -> str:
     return f"{told} (checkpoint)" if finding.level == "checkpoint" else told
 
 
+def headline_words(contrast: Contrast, margin: float | None) -> str:
+    """Return the verdict on a contrast, marked where it is fragile."""
+    words = verdict_words(contrast.finding, margin)
+    return f"{words}, fragile" if contrast.fragile else words
+
+
 def points(value: float | None) -> str:
     """Return a signed difference with two decimals."""
     return NOTHING if value is None else f"{value:+.2f}"
@@ -37,6 +43,13 @@ def probability(p: float | None) -> str:
 def versus(counts: tuple[int, int]) -> str:
     """Return the candidate's count against the baseline's; a count of 0 is shown as none."""
     return " v ".join(str(count) if count else "none" for count in counts)
+
+
+def pretrained(contrast: Contrast) -> str:
+    """Return such as `3 v 3 pre-trainings`, and of what, where there are several backbones."""
+    several = any(len(row.backbones) > 1 for row in contrast.rows)
+    each = " of each backbone" if several else ""
+    return f"{versus(contrast.pretrainings)} pre-trainings{each}"
 
 
 def labels(contrast: Contrast) -> str:

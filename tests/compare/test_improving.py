@@ -60,7 +60,7 @@ def test_arms_that_are_not_compared_are_not_flagged() -> None:
 
 def test_the_warning_names_arm_and_datasets() -> None:
     study = study_with(trained(FALLING), trained(FALLING, dataset="field"))
-    (warning,) = warnings(study, "imagenet")
+    (warning,) = warnings(study, "imagenet", ("new",))
     assert warning == (
         "new was still improving when its fine-tuning ended: its training loss fell by 9 % on "
         "town; 9 % on field over the last tenth of the steps; more steps may change its gain"
@@ -69,12 +69,12 @@ def test_the_warning_names_arm_and_datasets() -> None:
 
 def test_the_baseline_is_told_too_each_arm_by_its_own_sentence() -> None:
     study = study_with(trained(FALLING), trained(FALLING, "imagenet"))
-    assert [told.split()[0] for told in warnings(study, "imagenet")] == ["new", "imagenet"]
+    assert [told.split()[0] for told in warnings(study, "imagenet", ("new",))] == ["new", "imagenet"]
 
 
 def test_backbone_and_label_fraction_are_named_where_there_are_several() -> None:
     study = study_with(
         trained(FALLING, backbone="large"), trained([], fraction=0.1), trained([], "imagenet")
     )
-    (warning,) = warnings(study, "imagenet")
+    (warning,) = warnings(study, "imagenet", ("new",))
     assert "fell by 9 % on town, large, label fraction 1 over" in warning

@@ -111,7 +111,7 @@ def test_datasets_that_the_study_leaves_out_tell_nothing(store: Store, tmp_path:
 def test_losses_of_the_last_steps_come_from_the_history(store: Store, tmp_path: Path) -> None:
     from_scratch(store, tmp_path, SEEDS)
     assert sorted(trainings(store)[SCRATCH].losses) == [(1, 0.5), (1, 0.51), (1, 0.52)]
-    told = [w for w in warnings(stored_study(store, "demo"), SCRATCH) if "improving" in w]
+    told = [w for w in warnings(stored_study(store, "demo"), SCRATCH, ()) if "improving" in w]
     assert len(told) == 1
     assert "its training loss fell by 49 % on town" in told[0]
 

@@ -13,7 +13,7 @@ from gpbench.compare.study import Study
 from gpbench.compare.words import Correction
 from gpbench.core.plan import Excluded
 from gpbench.reports.methods import methods
-from gpbench.reports.methods_tests import FAMILIES
+from gpbench.reports.methods_statistics import FAMILIES
 from tests.compare.made import pretrained, study_of, two_arms, untrained
 from tests.reports.comparisons import NEW, made, made_study, undecided, with_images
 
@@ -37,6 +37,30 @@ def shared() -> Comparison:
         for run in pretrained(arm, dataset, [50 + gain, 52, 54 + gain])
     ]
     return compare(study_of(runs), Request())
+
+
+def equal() -> Comparison:
+    return compared(two_arms([50, 51, 53], [50, 51, 53]))
+
+
+def untested() -> Comparison:
+    """Return one run of each arm on three datasets."""
+    runs = [
+        *(run for at in range(3) for run in untrained("imagenet", f"d{at}", [50 + at])),
+        *(run for at in range(3) for run in untrained("new", f"d{at}", [52 + at + at**2 / 9])),
+    ]
+    return compared(study_of(runs))
+
+
+def shared_by_three() -> Comparison:
+    """Return pre-trainings that serve three datasets and differ more than the gains do."""
+    runs = [
+        run
+        for at in range(3)
+        for arm, gain in (("imagenet", 0), ("new", 1 + at / 50))
+        for run in pretrained(arm, f"d{at}", [50 + gain, 53 + gain, 57 + gain])
+    ]
+    return compared(study_of(runs))
 
 
 def one_dataset(request: Request | None = None) -> Comparison:
@@ -193,7 +217,7 @@ SAID: list[tuple[str, Make, Make]] = [
     ("The score is mIoU in percent as given in the table", made, with_images),
     ("Each contrast: n = 3 v 3 pre-trainings on each dataset at least", suite_of_three, made),
     (f"{NEW} v imagenet: n = 3 v 3 pre-trainings on each", made, suite_of_three),
-    ("scratch v imagenet: n = 0 v 3 pre-trainings", made, one_dataset),
+    ("scratch v imagenet: n = none v 3 pre-trainings", made, one_dataset),
     ("and 6 v 6 fine-tunings in all.", made, one_dataset),
     ("new v imagenet: n = 3 v 3 pre-trainings and 3 v 3 fine-tunings.", one_dataset, made),
     (
@@ -227,7 +251,20 @@ SAID: list[tuple[str, Make, Make]] = [
     ("by a paired t test over units trained on the same drawn labels", paired, made),
     ("each fixed pre-trained model's fine-tunings", same_starts, made),
     ("Welch's t test (1 of 2) and a t test whose variance", two_tests, made),
-    ("1 contrast on one dataset has no test: too few units", undecided, made),
+    (
+        "1 contrast on one dataset has no test: 1 seed per arm",
+        lambda: compared(two_arms([52], [50])),
+        made,
+    ),
+    ("has no test: both arms score exactly the same", equal, undecided),
+    ("It could not be tested with these runs.", untested, made),
+    (
+        "With several backbones a unit is the mean over one pre-training of each",
+        with_backbones,
+        made,
+    ),
+    ("3 v 3 pre-trainings of each backbone", with_backbones, made),
+    ("their variance was added in a second t test", shared_by_three, untested),
     ("Intervals are 95 % intervals of these t tests", made, undecided),
     ("Intervals are 90 % intervals", lambda: one_dataset(Request(alpha=0.1)), made),
     ("over 2 headline tests and 4 tests by dataset, each a family of its own", made, one_dataset),
@@ -295,7 +332,7 @@ SAID: list[tuple[str, Make, Make]] = [
         made,
     ),
     (
-        "differ from the baseline in lr and steps; the fairness table",
+        "differ from the baseline in lr and steps; the report of the comparison has",
         lambda: replace(
             made(),
             fairness=tuple(Unfairness("x", "imagenet", f, ("1", "2")) for f in ("lr", "steps")),

@@ -25,7 +25,7 @@ def test_a_report_names_verdicts_level_scope_and_warnings() -> None:
     text = shown(made())
     for told in (
         "made: mIoU in percent points, against imagenet",
-        "Average over 2 datasets (p adjusted by Holm over 2)",
+        "Average over 2 datasets, scope fixed-suite, level strategy (p adjusted by Holm over 2)",
         "By dataset (p adjusted by Holm over 4)",
         "Level strategy:",
         "Scope fixed-suite:",

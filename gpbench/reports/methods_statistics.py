@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
+from gpbench.compare.across import FOR_A_CLAIM
 from gpbench.compare.comparison import Comparison
 from gpbench.compare.images import NO_SCENES, ONE_SEED, ImageScope
 from gpbench.compare.verdict import interval_name
@@ -62,9 +63,13 @@ def _average(comparison: Comparison) -> Iterator[str]:
         f"The headline of a contrast is the mean gain over exactly these {size} datasets, equally "
         "weighted (scope fixed-suite), no claim about other datasets."
     )
-    if any(contrast.finding.p is not None for contrast in averages):
-        ways = {contrast.finding.test: None for contrast in averages}
-        yield f"It was tested two-sided by {told([SUITE_TESTS[w] for w in ways if w])}."
+    tested = [contrast for contrast in averages if contrast.finding.test is not None]
+    if len(tested) < len(averages):
+        without = "It" if not tested else f"{len(averages) - len(tested)} of them"
+        yield f"{without} could not be tested with these runs."
+    if tested:
+        ways = dict.fromkeys(SUITE_TESTS[contrast.finding.test or ""] for contrast in tested)
+        yield f"It was tested two-sided by {told(ways)}."
 
 
 def _by_dataset(comparison: Comparison) -> Iterator[str]:
@@ -77,12 +82,14 @@ def _by_dataset(comparison: Comparison) -> Iterator[str]:
     ]
     if ways:
         yield f"On one dataset (scope seeds) the arms were compared by {told(ways)}, two-sided."
-    without = len(rows) - used.total()
-    if without:
+    untested: defaultdict[str, int] = defaultdict(int)
+    for row in rows:
+        if row.finding.test is None:
+            untested[row.finding.reason] += 1
+    for reason, count in untested.items():
         yield (
-            f"{counted(without, 'contrast')} on one dataset "
-            f"{'has' if without == 1 else 'have'} no test: too few units, or no spread between "
-            "them."
+            f"{counted(count, 'contrast')} on one dataset {'has' if count == 1 else 'have'} no "
+            f"test: {reason}."
         )
 
 
@@ -152,8 +159,13 @@ def _new_datasets(comparison: Comparison) -> Iterator[str]:
     if scoped:
         yield (
             "Claims about new datasets of this kind (scope datasets) take the mean gain of each "
-            "dataset as a unit: a two-sided paired t test, and one to whose variance that of "
-            "pre-trainings shared by several datasets was added; of both the larger p counts."
+            f"dataset as a unit, of which a verdict needs {FOR_A_CLAIM}, in a two-sided paired t "
+            "test."
+        )
+    if any(each.finding.test == "satterthwaite" for each in scoped):
+        yield (
+            "Where several datasets share pre-trainings, their variance was added in a second t "
+            "test; of both the larger p counts."
         )
     if scoped and comparison.correction == "max-t":
         yield (
