@@ -6,7 +6,6 @@ at random into a candidate and a baseline.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -17,10 +16,10 @@ import numpy as np
 from gpbench.compare.arms import sides
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request
-from gpbench.compare.equal_arms import EqualArms, Place, Sds, estimated, place_of
+from gpbench.compare.equal_arms import EqualArms, Place, Sds, by_place, estimated
 from gpbench.compare.evidence import grouped, unit_means
 from gpbench.compare.halves import Halves, unit_of
-from gpbench.compare.study import Run, Study
+from gpbench.compare.study import Study
 from gpbench.compare.tally import Counted, Tally
 from gpbench.compare.words import Correction, Level
 from gpbench.core.errors import ComparisonError
@@ -154,7 +153,7 @@ def calibrate_design(
         tell: Is told how far it is.
         compared: What is calibrated.
     """
-    everywhere = dict.fromkeys(_by_place(design), sds)
+    everywhere = dict.fromkeys(by_place(design), sds)
     return _calibrated(design, everywhere, request, draws, lambda done: tell(done, draws), compared)
 
 
@@ -195,20 +194,12 @@ def _calibrated(
         sds=arms.sds,
         given=bool(given),
         once=False,
-        units=min(len({unit_of(run) for run in runs}) for runs in _by_place(study).values()),
+        units=min(len({unit_of(run) for run in runs}) for runs in by_place(study).values()),
         sharing=_sharing(study, comparison.baselines),
         simulated=tally.counted,
         relabelled=(),
         unsplit=(),
     )
-
-
-def _by_place(study: Study) -> Mapping[Place, Sequence[Run]]:
-    found: defaultdict[Place, list[Run]] = defaultdict(list)
-    for run in study.runs:
-        if run.value is not None:
-            found[place_of(run)].append(run)
-    return found
 
 
 def _given(study: Study, level: Level | None) -> set[Place]:
@@ -229,14 +220,14 @@ def _given(study: Study, level: Level | None) -> set[Place]:
                 given |= {(arm, cell.dataset, fraction) for cell in group}
     return {
         place
-        for place in _by_place(study)
+        for place in by_place(study)
         if (place.arm, place.dataset, place.label_fraction) in given
     }
 
 
 def _once(study: Study) -> bool:
     """Return whether a place has several pre-trainings, each fine-tuned once."""
-    seeds = [[run.pretrain_seed for run in runs] for runs in _by_place(study).values()]
+    seeds = [[run.pretrain_seed for run in runs] for runs in by_place(study).values()]
     return any(len(found) == len(set(found)) > 1 for found in seeds)
 
 

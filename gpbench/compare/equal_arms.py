@@ -99,6 +99,15 @@ def place_of(run: Run) -> Place:
     return Place(run.arm, run.backbone, run.dataset, run.label_fraction)
 
 
+def by_place(study: Study) -> Mapping[Place, Sequence[Run]]:
+    """Return the runs that have a score, place by place."""
+    found: defaultdict[Place, list[Run]] = defaultdict(list)
+    for run in study.runs:
+        if run.value is not None:
+            found[place_of(run)].append(run)
+    return found
+
+
 def estimated(study: Study) -> dict[Place, Sds]:
     """Return how much the scores of every place vary, by the study's own runs.
 
@@ -106,11 +115,7 @@ def estimated(study: Study) -> dict[Place, Sds]:
     pre-training's, which is the harder case, since datasets share it. What a single run cannot show
     is 0: a test that needs it is not made.
     """
-    found: defaultdict[Place, list[Run]] = defaultdict(list)
-    for run in study.runs:
-        if run.value is not None:
-            found[place_of(run)].append(run)
-    return {place: _estimated(runs) for place, runs in found.items()}
+    return {place: _estimated(runs) for place, runs in by_place(study).items()}
 
 
 def made_design(arms: int, datasets: int, pretrainings: int, finetunings: int) -> Study:

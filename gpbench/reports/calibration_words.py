@@ -7,6 +7,7 @@ from typing import Literal
 
 from gpbench.compare.calibrate import Calibration
 from gpbench.compare.tally import FamilyRate
+from gpbench.reports.phrases import told
 from gpbench.stats.proportion import Rate
 
 ALPHA = 0.05
@@ -40,13 +41,13 @@ def reading(calibration: Calibration, family: FamilyRate) -> Reading:
     if alpha is None:
         return Reading("no promise", f"nothing corrects for the {family.claims} tests")
     lo, hi = family.false.interval(ALPHA)
-    told = f"{100 * alpha:g} %"
+    level = f"{100 * alpha:g} %"
     if lo > alpha:
-        return Reading("more", f"more than {told}: a p near alpha says less here than it should")
+        return Reading("more", f"more than {level}: a p near alpha says less here than it should")
     if hi < alpha:
         why = _because(calibration, family)
-        return Reading("fewer", f"fewer than {told}: on the safe side{why}")
-    return Reading("as promised", f"consistent with {told}")
+        return Reading("fewer", f"fewer than {level}: on the safe side{why}")
+    return Reading("as promised", f"consistent with {level}")
 
 
 def percent(rate: Rate) -> str:
@@ -79,6 +80,4 @@ def _because(calibration: Calibration, family: FamilyRate) -> str:
         reasons.append(f"pre-trainings of the baseline serve {arms} too, as no test counts on")
     if family.claims > 1 and calibration.correction == "holm":
         reasons.append(f"Holm takes {family.claims} tests of shared runs for unrelated ones")
-    *others, last = reasons or [""]
-    told = f"{', '.join(others)} and {last}" if others else last
-    return f", since {told}" if told else ""
+    return f", since {told(reasons)}" if reasons else ""
