@@ -224,7 +224,9 @@ def compare(
         from gpbench.reports.figures import write_plots
 
         drawn = write_plots(comparison, plots)
-        told = f"{len(drawn)} files of figures are in {plots}"
+        others = {path for path in plots.iterdir() if path.suffix in (".svg", ".png")} - {*drawn}
+        older = f"; {len(others)} more pictures there are not of this comparison" if others else ""
+        told = f"{len(drawn)} files of figures are in {plots}{older}"
         stderr().print(told, markup=False, highlight=False, soft_wrap=True)
     _hand_out(comparison, format_, output, detailed=verbose > 0, needed=plan)
     if require is not None:

@@ -13,6 +13,7 @@ from gpbench.reports.wording import NOTHING, points, probability, span
 from gpbench.stats.components import Sd
 
 Rows = Iterable[Iterable[Cell]]
+EVERY_VALUE = "Every value"
 
 
 def detail_sheets(comparison: Comparison) -> tuple[Sheet, ...]:
@@ -60,7 +61,7 @@ def detail_sheets(comparison: Comparison) -> tuple[Sheet, ...]:
         ),
         _sheet("Spread: standard deviations", ("arm", "dataset"), _SPREAD, _spread(comparison)),
         _sheet(
-            "Every value",
+            EVERY_VALUE,
             ("arm", "dataset"),
             (Column("scores", numeric=False),),
             _values(comparison),

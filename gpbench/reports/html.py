@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from gpbench.compare.comparison import Comparison
 from gpbench.reports.figures import THEME, Figure, figures, svg
-from gpbench.reports.figures.style import clean
 from gpbench.reports.html_content import grouped, parts, unlike, values, verdict_lines
 from gpbench.reports.methods import methods
+from gpbench.reports.phrases import clean
 from gpbench.reports.raw import comparison_csv
 from gpbench.reports.sheets import Sheet
 from gpbench.reports.summary import summary

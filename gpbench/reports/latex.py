@@ -12,10 +12,11 @@ from statistics import fmean
 from gpbench.compare.comparison import Comparison, Contrast, Finding
 from gpbench.compare.family import CORRECTIONS
 from gpbench.compare.verdict import interval_name
+from gpbench.reports.detail_sheets import EVERY_VALUE, detail_sheets, ingredients
 from gpbench.reports.latex_text import escaped
 from gpbench.reports.methods import methods
-from gpbench.reports.sheets import name
-from gpbench.reports.summary import LEVELS, verdict_sentence
+from gpbench.reports.sheets import BEYOND, Sheet, name, sheets
+from gpbench.reports.summary import LEVELS, fairness, verdict_sentence
 from gpbench.reports.wording import verdict_words, versus
 
 NOTHING = "--"
@@ -36,7 +37,7 @@ WIDTH = 9
 
 
 def comparison_latex(comparison: Comparison) -> str:
-    """Return a document that pdflatex compiles by itself: table, verdicts and methods."""
+    """Return a document that pdflatex compiles by itself: table, verdicts, methods, details."""
     return "\n".join(
         [
             "% Compiles by itself; each part between its two marks can be pasted elsewhere.",
@@ -44,6 +45,7 @@ def comparison_latex(comparison: Comparison) -> str:
             *_part("table: needs array, booktabs, longtable", _table(comparison)),
             *_part("verdicts", _verdicts(comparison)),
             *_part("methods", _methods(comparison)),
+            *_part("details: needs array, booktabs, longtable", _details(comparison)),
             r"\end{document}",
             "",
         ]
@@ -181,6 +183,42 @@ def _items(sentences: Iterable[str]) -> Iterator[str]:
     yield r"\begin{itemize}"
     yield from (rf"\item {escaped(sentence)}" for sentence in sentences)
     yield r"\end{itemize}"
+
+
+def _details(comparison: Comparison) -> Iterator[str]:
+    """Yield the results that the methods text speaks of besides, and what else differs."""
+    shown = (
+        *ingredients(comparison),
+        *(s for s in sheets(comparison, averages_first=False) if s.title == BEYOND),
+        *(s for s in detail_sheets(comparison) if s.title != EVERY_VALUE),
+    )
+    for sheet in shown:
+        yield from _sheet(sheet)
+    differing = list(fairness(comparison))
+    if differing:
+        yield r"\section*{Besides the strategy, these differ}"
+        yield from _items(differing)
+
+
+def _sheet(sheet: Sheet) -> Iterator[str]:
+    words = sum(not column.numeric for column in sheet.columns)
+    width = f"{0.36 / words:.2f}"
+    columns = "".join(
+        "r" if column.numeric else rf">{{\raggedright\arraybackslash}}p{{{width}\linewidth}}"
+        for column in sheet.columns
+    )
+    yield rf"\section*{{{escaped(sheet.title)}}}"
+    yield r"\begingroup\scriptsize\setlength{\tabcolsep}{3pt}"
+    yield rf"\begin{{longtable}}{{@{{}}{columns}@{{}}}} \toprule"
+    yield rf"{_cells(column.name for column in sheet.columns)} \midrule \endhead"
+    yield r"\bottomrule \endlastfoot"
+    yield from (_cells(cell.text for cell in row) for row in sheet.rows)
+    yield r"\end{longtable}"
+    yield r"\endgroup"
+
+
+def _cells(texts: Iterable[str]) -> str:
+    return rf"{' & '.join(map(escaped, texts))} \\"
 
 
 def _methods(comparison: Comparison) -> Iterator[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from gpbench.compare.comparison import Comparison
 from gpbench.reports.methods import methods
+from gpbench.reports.phrases import clean
 from gpbench.reports.sheets import Sheet
 from gpbench.reports.summary import Remarks, summary
 
@@ -52,7 +53,7 @@ def _block(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _SPECIAL.sub(r"\\\1", clean(text))
 
 
 def _table(sheet: Sheet) -> Iterator[str]:

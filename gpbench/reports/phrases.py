@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -19,3 +20,9 @@ def counted(count: int, noun: str) -> str:
 def one_line(text: str) -> str:
     """Return text with each run of white space, line ends too, as one blank."""
     return " ".join(text.split())
+
+
+def clean(text: str) -> str:
+    """Return text on one line, without what XML forbids or what reorders or hides characters."""
+    shown = (c if unicodedata.category(c)[0] != "C" or c.isspace() else "\ufffd" for c in text)
+    return one_line("".join(shown))

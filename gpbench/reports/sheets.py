@@ -19,6 +19,7 @@ from gpbench.reports.wording import (
     versus,
 )
 
+BEYOND = "Claims beyond these data"
 Tone = Literal["plain", "good", "bad", "open", "faint"]
 TONES: dict[str, Tone] = {
     "better": "good",
@@ -149,7 +150,7 @@ def _scopes(comparison: Comparison) -> Sheet:
         for contrast in comparison.contrasts
         for each in contrast.scopes
     )
-    return Sheet("Claims beyond these data", columns, tuple(rows))
+    return Sheet(BEYOND, columns, tuple(rows))
 
 
 def tested(comparison: Comparison) -> Iterable[Column]:

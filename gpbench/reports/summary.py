@@ -66,7 +66,7 @@ def summary(comparison: Comparison, *, needed: bool = False) -> Summary:
         Remarks("Claims that hold on a condition", tuple(_conditions(comparison))),
         Remarks("Why datasets cannot be decided", tuple(_undecided(comparison))),
         Remarks("Warnings", comparison.warnings),
-        Remarks("Besides the strategy, these differ", tuple(_fairness(comparison))),
+        Remarks("Besides the strategy, these differ", tuple(fairness(comparison))),
         Remarks("Verdicts and their reasons", sentences if many else (), detail=True),
         Remarks("What more would help", tuple(_needed(comparison)), detail=not needed),
         *detail_sheets(comparison),
@@ -206,7 +206,7 @@ def _reading(comparison: Comparison) -> Iterator[str]:
         yield "Benjamini-Hochberg limits the share of false claims: for exploring, not for claims."
 
 
-def _fairness(comparison: Comparison) -> Iterator[str]:
+def fairness(comparison: Comparison) -> Iterator[str]:
     """Yield a sentence per field and value of a baseline: which arms have another value."""
     candidates = {contrast.candidate for contrast in comparison.contrasts}
     found: defaultdict[tuple[str, str, str], dict[str, list[str]]] = defaultdict(dict)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gpbench.compare.comparison import Comparison
+from gpbench.reports.phrases import clean
 from gpbench.reports.sheets import TONES, Sheet, Tone
 from gpbench.reports.summary import Summary, summary
 
@@ -109,13 +110,18 @@ def _table(sheet: Sheet) -> Table:
         else:
             table.add_column(Text(column.name), overflow="fold", min_width=LEAST_WIDTH)
     for row in sheet.rows:
-        table.add_row(*(Text(cell.text, style=STYLES[cell.tone]) for cell in row))
+        table.add_row(*(Text(_shown(cell.text), style=STYLES[cell.tone]) for cell in row))
     return table
+
+
+def _shown(text: str) -> str:
+    """Return a cell on one line, as far indented as it was."""
+    return f"{text[: len(text) - len(text.lstrip(' '))]}{clean(text)}"
 
 
 def _item(sentence: str, style: str = "") -> Table:
     grid = Table.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row("-", Text(sentence, style=style))
+    grid.add_row("-", Text(clean(sentence), style=style))
     return grid

@@ -48,6 +48,9 @@ def test_figures_come_beside_any_report(gpbench: Command, table: Path) -> None:
     assert {"forest.png", "forest.svg", "slopes.png", "slopes.svg"} <= set(files)
     assert said.err == f"{len(files)} files of figures are in {folder}\n"
     assert said.out.startswith(BEGINS["csv"])
+    (folder / "classes-9.svg").touch()
+    said = gpbench("compare", "--table", table, "--format", "csv", "--plots", folder)
+    assert said.err.endswith("; 1 more pictures there are not of this comparison\n")
 
 
 def test_figures_where_a_file_is_are_refused(gpbench: Command, table: Path) -> None:

@@ -15,10 +15,10 @@ import gpbench.reports
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Comparison, Request, Unfairness
 from gpbench.reports.figures import THEME, figures
-from gpbench.reports.figures.style import clean
 from gpbench.reports.html import comparison_html
 from gpbench.reports.html_content import APART
 from gpbench.reports.methods import methods
+from gpbench.reports.phrases import clean
 from gpbench.reports.raw import comparison_csv
 from gpbench.reports.sheets import TONES
 from gpbench.reports.summary import FRAGILE, summary

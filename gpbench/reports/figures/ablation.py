@@ -20,7 +20,6 @@ from gpbench.reports.figures.style import (
     MARGIN,
     SOFT,
     WIDE,
-    clean,
     fit,
     fit_all,
     key,
@@ -30,6 +29,7 @@ from gpbench.reports.figures.style import (
     text_width,
     write,
 )
+from gpbench.reports.phrases import clean
 from gpbench.reports.sheets import name
 from gpbench.reports.summary import LEVELS, SCOPES
 from gpbench.reports.wording import NOTHING, verdict_words, versus
@@ -134,7 +134,7 @@ def _draw(comparison: Comparison, contrast: Contrast, lines: Sequence[Line]) -> 
         axes.set_ylim(len(lines) - 0.5, -0.5)
         axes.set_yticks([])
         axes.spines["left"].set_visible(False)
-        axes.set_xlabel(fit(f"{comparison.metric}, percent points", width))
+        axes.set_xlabel(fit(f"gain in {comparison.metric}, percent points", width))
         draw_gains(axes, gains, comparison.margin)
         x = key(figure, MARGIN, LINE, "decided", AVERAGE, CANDIDATE)
         key(figure, x, LINE, "not decided", AVERAGE, CANDIDATE, GROUND)

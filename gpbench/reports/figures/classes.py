@@ -21,7 +21,6 @@ from gpbench.reports.figures.style import (
     NARROW,
     SOFT,
     WIDE,
-    clean,
     fit,
     fit_all,
     panel,
@@ -31,6 +30,7 @@ from gpbench.reports.figures.style import (
     text_width,
     write,
 )
+from gpbench.reports.phrases import clean
 from gpbench.reports.sheets import name
 from gpbench.reports.wording import NOTHING, points, probability, span
 from gpbench.stats.bootstrap import FEWEST_CLUSTERS, ClassDifference
@@ -89,8 +89,8 @@ def _caption(comparison: Comparison, contrast: Contrast, parts: Sequence[Part]) 
     )
     yield (
         f"Lines: {100 * (1 - comparison.alpha):g} % band, which covers all classes of a dataset "
-        "together, for the choice of scenes alone (n is scenes; runs are as they are). A claim "
-        "about a class needs a band without 0."
+        "together, for the choice of scenes alone (n is scenes): it says nothing of what training "
+        "again would give, so a band without 0 is no verdict on the strategies."
     )
     yield (
         "q is p adjusted for the false-discovery rate (Benjamini-Hochberg) over a dataset's "

@@ -15,7 +15,6 @@ from gpbench.reports.figures.style import (
     MARGIN,
     SOFT,
     WIDE,
-    clean,
     fit_all,
     panel,
     sheet,
@@ -23,6 +22,7 @@ from gpbench.reports.figures.style import (
     text_width,
     write,
 )
+from gpbench.reports.phrases import clean
 from gpbench.stats.friedman import nemenyi_cd
 
 FEWEST_ARMS, FEWEST_DATASETS = 3, 3

@@ -10,10 +10,10 @@ from gpbench.compare.verdict import interval_name
 from gpbench.reports.figures.figure import Figure
 from gpbench.reports.figures.forest_drawing import Line, draw, gains_of
 from gpbench.reports.figures.gains import cut, limits, numbers
-from gpbench.reports.figures.style import clean
+from gpbench.reports.phrases import clean
 from gpbench.reports.sheets import name
 from gpbench.reports.summary import LEVELS, SCOPES
-from gpbench.reports.wording import verdict_words, versus
+from gpbench.reports.wording import headline_words, pretrained, versus
 
 MOST_LINES = 60
 """Of a figure: what a page holds."""
@@ -55,7 +55,9 @@ def _lines(comparison: Comparison, contrast: Contrast) -> Iterator[Line]:
     if len(comparison.baselines) > 1:
         label += f" against {contrast.baseline}"
     seeds = contrast.pretrainings
-    note = "" if seeds == (0, 0) else f"{versus(seeds)} pre-trainings"
+    note = "" if seeds == (0, 0) else pretrained(contrast)
+    if contrast.fragile:
+        note = f"fragile; {note}" if note else "fragile"
     single = len(contrast.rows) == 1  # its own average: the headline speaks of it
     yield Line(label, note, None if single else contrast.finding)
     for row in contrast.rows:
@@ -92,6 +94,8 @@ def _caption(
     shown = limits(gains, comparison.margin)
     if any(any(cut(gain.finding, shown)) for gain in gains):
         yield "Arrowheads: the interval goes on, to the numbers beside it."
+    if any(contrast.fragile for contrast in contrasts):
+        yield "Fragile: with scores for the runs that diverged the verdict could be otherwise."
     told = "; ".join(_count(comparison, each) for each in contrasts)
     yield f"n (candidate v baseline): {told}."
     levels = {gain.finding.level for gain in gains}
@@ -110,6 +114,6 @@ def _count(comparison: Comparison, contrast: Contrast) -> str:
 
 def _alt(comparison: Comparison, contrasts: Sequence[Contrast]) -> Iterator[str]:
     for contrast in contrasts:
-        words = verdict_words(contrast.finding, comparison.margin)
+        words = headline_words(contrast, comparison.margin)
         told = f"{clean(name(comparison, contrast))} against {clean(contrast.baseline)}: {words}"
         yield ", ".join(filter(None, (told, numbers(contrast.finding)))) + "."

@@ -20,7 +20,6 @@ from gpbench.reports.figures.style import (
     RULE,
     SOFT,
     WIDE,
-    clean,
     fit,
     fit_all,
     key,
@@ -30,6 +29,7 @@ from gpbench.reports.figures.style import (
     text_width,
     write,
 )
+from gpbench.reports.phrases import clean
 from gpbench.reports.wording import NOTHING
 
 ROW = 0.18

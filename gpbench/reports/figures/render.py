@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from xml.etree import ElementTree as ET
 
 from gpbench.reports.figures.figure import Figure
-from gpbench.reports.figures.style import FONT, GROUND, THEME, clean, styled
+from gpbench.reports.figures.style import FONT, GROUND, THEME, styled
+from gpbench.reports.phrases import clean
 
 DPI = 200
 _SVG, _XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"

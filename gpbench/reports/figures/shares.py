@@ -18,7 +18,6 @@ from gpbench.reports.figures.style import (
     MARGIN,
     ON_FILL,
     WIDE,
-    clean,
     panel,
     sheet,
     styled,
@@ -26,6 +25,7 @@ from gpbench.reports.figures.style import (
     text_width,
     write,
 )
+from gpbench.reports.phrases import clean
 from gpbench.stats.shares import VarianceShares
 
 HEIGHT, FOOT = 0.32, 0.4

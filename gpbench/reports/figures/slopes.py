@@ -22,7 +22,6 @@ from gpbench.reports.figures.style import (
     NARROW,
     SOFT,
     WIDE,
-    clean,
     fit,
     key,
     panel,
@@ -30,6 +29,7 @@ from gpbench.reports.figures.style import (
     styled,
     write,
 )
+from gpbench.reports.phrases import clean
 from gpbench.reports.sheets import name
 from gpbench.reports.wording import points
 

@@ -6,11 +6,12 @@ Ito's, who chose them for those who confuse some; nothing is told by a colour al
 
 from __future__ import annotations
 
-import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+from gpbench.reports.phrases import clean
 
 WIDE, NARROW = 180 / 25.4, 90 / 25.4
 """Widths of a figure: two columns of a page, and one."""
@@ -110,12 +111,6 @@ def write(figure: Any, x: float, y: float, text: str, **look: Any) -> Any:
     width, height = figure.get_size_inches()
     look = {"fontsize": SIZE, "va": "center", "color": INK, **look}
     return figure.text(x / width, 1 - y / height, text, **look)
-
-
-def clean(text: str) -> str:
-    """Return text on one line, without what XML forbids or what reorders or hides characters."""
-    shown = (c if unicodedata.category(c)[0] != "C" or c.isspace() else "\ufffd" for c in text)
-    return " ".join("".join(shown).split())
 
 
 def text_width(text: str, size: float = SIZE, weight: str = "normal") -> float:

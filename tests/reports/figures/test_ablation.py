@@ -51,7 +51,7 @@ def test_best_ablation_is_marked() -> None:
 
 def test_units_interval_and_correction_are_named() -> None:
     told = figure(ablated(margin=1.0), "ablation")
-    assert "mIoU, percent points" in texts(told.draw())
+    assert "gain in mIoU, percent points" in texts(told.draw())
     assert "gain of the full method, 95 % interval" in texts(told.draw())
     assert "over 2" in told.caption
     assert "margin of 1 points" in told.caption

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from gpbench.reports.figures.style import THEME, clean, fit, fit_all, text_width
+from gpbench.reports.figures.style import THEME, fit, fit_all, text_width
+from gpbench.reports.phrases import clean
 
 
 @pytest.mark.parametrize(
