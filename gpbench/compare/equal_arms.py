@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from gpbench.compare.cell import mean
 from gpbench.compare.study import Run, Study, StudyDataset
 from gpbench.compare.training import Trainings
+from gpbench.core.errors import ComparisonError
 from gpbench.stats.components import spread
 
 LEVEL = 50.0
@@ -112,10 +113,20 @@ def estimated(study: Study) -> dict[Place, Sds]:
     """Return how much the scores of every place vary, by the study's own runs.
 
     Where each pre-training was fine-tuned once, nothing tells the two apart: then all of it is the
-    pre-training's, which is the harder case, since datasets share it. What a single run cannot show
-    is 0: a test that needs it is not made.
+    pre-training's, which is the harder case, since datasets share it.
+
+    Raises:
+        ComparisonError: If a place has one run: how much its scores vary is unknown, and not 0.
     """
-    return {place: _estimated(runs) for place, runs in by_place(study).items()}
+    found = by_place(study)
+    for place, runs in found.items():
+        if len(runs) == 1:
+            raise ComparisonError(
+                f"{place.arm} has one run on {place.dataset}: how much its scores vary is unknown, "
+                "so equal arms cannot be simulated; calibrate a made-up design instead, with "
+                "--sd-pre and --sd-ft"
+            )
+    return {place: _estimated(runs) for place, runs in found.items()}
 
 
 def made_design(arms: int, datasets: int, pretrainings: int, finetunings: int) -> Study:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 
 from gpbench.compare.cell import mean
 from gpbench.compare.comparison import Contrast, Sources
@@ -11,6 +12,11 @@ from gpbench.compare.images import ImageScope
 from gpbench.compare.study import Run, Study
 from gpbench.core.errors import ComparisonError
 from gpbench.stats.shares import Sampled, variance_shares
+
+ARMS_SHARE = (
+    "pre-training: arms that start from the same pre-trained weights are taken as independent, "
+    "which makes its part in gains too large and that of the strategies' interactions too small"
+)
 
 
 def sources(study: Study, label_fraction: float, contrasts: Sequence[Contrast]) -> Sources:
@@ -44,7 +50,24 @@ def sources(study: Study, label_fraction: float, contrasts: Sequence[Contrast]) 
         found = variance_shares(table, _of_images(contrasts, label_fraction))
     except ComparisonError as error:
         return Sources(label_fraction, tuple(arms), tuple(complete), tuple(backbones), str(error))
+    if _arms_share(table):
+        found = replace(found, unknown=(*found.unknown, ARMS_SHARE))
     return Sources(label_fraction, tuple(arms), tuple(complete), tuple(backbones), found)
+
+
+def _arms_share(table: Sequence[Sequence[Sequence[Sampled]]]) -> bool:
+    """Return whether arms start from the same pre-trainings."""
+    own = [
+        {
+            unit
+            for of_dataset in table
+            for cell in of_dataset[at]
+            if cell.pretrains
+            for unit in cell.units
+        }
+        for at in range(len(table[0]))
+    ]
+    return sum(map(len, own)) > len(set().union(*own))
 
 
 def _by_backbone(runs: Sequence[Run]) -> dict[str, list[Run]]:

@@ -52,7 +52,7 @@ def table_study(path: Path, metric: str | None = None, protocol: str | None = No
     refuse(path, [*_contradictions(rows), *_repeated(rows), *fractions])
     protocols = {row.dataset: row.protocol or None for row in rows.values()}
     return Study(
-        name=path.name,
+        name=path.name.encode(errors="replace").decode(),
         metric=found or metric or UNNAMED_METRIC,
         arms=tuple(sorted({row.strategy for row in rows.values()})),
         datasets=tuple(StudyDataset(name, protocols[name]) for name in sorted(protocols)),

@@ -129,6 +129,12 @@ def _sizes(contrast: Contrast) -> str:
 
 def _unit(level: Level, contrasts: Iterable[Contrast], about: str) -> Iterator[str]:
     contrasts = list(contrasts)
+    if level == "strategy" and all(max(contrast.pretrainings) == 0 for contrast in contrasts):
+        yield (
+            f"Claims are about strategies (level strategy){about}: no arm has a pre-training of "
+            "its own, and the unit is one run."
+        )
+        return
     if level == "strategy":
         yield (
             f"Claims are about strategies (level strategy){about}: the unit is one pre-training, "
@@ -182,7 +188,12 @@ def _failures(comparison: Comparison) -> Iterator[str]:
             f"{_of_arms(comparison.missing, comparison.runs)}."
         )
     if not comparison.diverged and not comparison.missing:
-        yield "No fine-tuning diverged, and none is missing."
+        stored = all(run.key is not None for run in comparison.runs)
+        yield (
+            "No fine-tuning diverged, and every one that was planned has a score."
+            if stored
+            else "The table marks no run as diverged or missing."
+        )
     if comparison.excluded:
         yield f"Excluded: {told(f'{e.name} ({e.reason})' for e in comparison.excluded)}."
 

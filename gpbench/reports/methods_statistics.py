@@ -22,7 +22,8 @@ ROW_TESTS = {
 SUITE_TESTS = {
     "welch": "Welch's t test over pre-trainings, each averaged over the datasets that it serves",
     "satterthwaite": "a t test whose variance is the sum over both arms and, within an arm, over "
-    "groups of datasets that share pre-trainings, with Satterthwaite's degrees of freedom",
+    "what varies independently (each group of datasets that share pre-trainings; for fixed models "
+    "and untrained arms, each dataset's own runs), with Satterthwaite's degrees of freedom",
     "paired-t": "a paired t test over units trained on the same drawn labels",
 }
 FAMILIES = {
@@ -96,6 +97,9 @@ def _by_dataset(comparison: Comparison) -> Iterator[str]:
 def _family(comparison: Comparison) -> Iterator[str]:
     family, contrasts = comparison.family, comparison.contrasts
     if all(c.finding.p is None and r.finding.p is None for c in contrasts for r in c.rows):
+        claims = sum(each.finding.p is not None for c in contrasts for each in c.scopes)
+        if claims > 1 and comparison.correction != "none":
+            yield f"p-values were adjusted by {FAMILIES[comparison.correction]}, over these claims."
         return
     if comparison.correction == "none":
         yield "p-values were not adjusted for the number of tests."
@@ -162,7 +166,7 @@ def _new_datasets(comparison: Comparison) -> Iterator[str]:
             f"dataset as a unit, of which a verdict needs {FOR_A_CLAIM}, in a two-sided paired t "
             "test."
         )
-    if any(each.finding.test == "satterthwaite" for each in scoped):
+    if scoped and _shared(comparison):
         yield (
             "Where several datasets share pre-trainings, their variance was added in a second t "
             "test; of both the larger p counts."
@@ -175,7 +179,16 @@ def _new_datasets(comparison: Comparison) -> Iterator[str]:
     elif scoped and comparison.correction != "none":
         yield "They are a family of their own."
     if any(each.finding.level == "checkpoint" for each in scoped):
-        yield "With a single pre-training in an arm they are conditional on it."
+        yield "At level checkpoint they are conditional on these pre-trainings."
+
+
+def _shared(comparison: Comparison) -> bool:
+    """Return whether a pre-training serves several datasets."""
+    served: defaultdict[str, set[str]] = defaultdict(set)
+    for run in comparison.runs:
+        if run.pretrain_key is not None and run.value is not None:
+            served[run.pretrain_key].add(run.dataset)
+    return any(len(datasets) > 1 for datasets in served.values())
 
 
 def _new_images(comparison: Comparison) -> Iterator[str]:

@@ -70,6 +70,7 @@ def summary(comparison: Comparison, *, needed: bool = False) -> Summary:
         Remarks("Verdicts and their reasons", sentences if many else (), detail=True),
         Remarks("What more would help", tuple(_needed(comparison)), detail=not needed),
         *detail_sheets(comparison),
+        Remarks("About the shares of variance", tuple(_shares(comparison)), detail=True),
         Remarks("Claims about new images", tuple(_images(comparison)), detail=True),
         Remarks("How to read it", tuple(_reading(comparison)), detail=True),
         Remarks("Notes", comparison.notes, detail=True),
@@ -166,6 +167,17 @@ def _needed(comparison: Comparison) -> Iterator[str]:
     for contrast in comparison.contrasts:
         if contrast.needed is not None:
             yield f"{name(comparison, contrast)}: {contrast.needed.sentence}"
+
+
+def _shares(comparison: Comparison) -> Iterator[str]:
+    """Yield what the estimates of the shares cannot tell, or why there are none."""
+    for each in comparison.sources:
+        if isinstance(each.found, str):
+            yield f"none: {each.found}"
+            continue
+        if each.found.negative:
+            yield f"estimated below 0 and set to 0: {', '.join(each.found.negative)}"
+        yield from each.found.unknown
 
 
 def _images(comparison: Comparison) -> Iterator[str]:

@@ -18,6 +18,7 @@ from gpbench.compare.equal_arms import (
     place_of,
 )
 from gpbench.compare.study import Run, Study
+from gpbench.core.errors import ComparisonError
 from tests.compare.made import pretrained, study_of, untrained
 
 RUNS = [
@@ -32,7 +33,7 @@ def place(arm: str, dataset: str) -> Place:
 
 
 def drawn(study: Study, sds: Sds, seed: int = 1) -> list[Run]:
-    arms = EqualArms(study, dict.fromkeys(estimated(study), sds))
+    arms = EqualArms(study, dict.fromkeys(map(place_of, study.runs), sds))
     return list(arms.drawn(np.random.default_rng(seed)).runs)
 
 
@@ -107,3 +108,9 @@ def test_a_made_up_design_shares_its_pretrainings_over_datasets() -> None:
     assert {run.value for run in study.runs} == {LEVEL}
     assert len({run.pretrain_key for run in study.runs}) == 2 * 4
     assert len({place_of(run) for run in study.runs}) == 2 * 3
+
+
+def test_a_single_run_tells_no_spread() -> None:
+    study = study_of([*RUNS, *untrained("scratch", "field", [30])])
+    with pytest.raises(ComparisonError, match="scratch has one run on field"):
+        estimated(study)

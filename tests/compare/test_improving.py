@@ -69,7 +69,10 @@ def test_the_warning_names_arm_and_datasets() -> None:
 
 def test_the_baseline_is_told_too_each_arm_by_its_own_sentence() -> None:
     study = study_with(trained(FALLING), trained(FALLING, "imagenet"))
-    assert [told.split()[0] for told in warnings(study, "imagenet", ("new",))] == ["new", "imagenet"]
+    assert [told.split()[0] for told in warnings(study, "imagenet", ("new",))] == [
+        "new",
+        "imagenet",
+    ]
 
 
 def test_backbone_and_label_fraction_are_named_where_there_are_several() -> None:

@@ -7,7 +7,7 @@ import pytest
 from gpbench.compare.compare import compare
 from gpbench.compare.comparison import Contrast, Request, Sources
 from gpbench.compare.images import ImageScope
-from gpbench.compare.sources import sources
+from gpbench.compare.sources import ARMS_SHARE, sources
 from gpbench.compare.study import Study
 from gpbench.stats.shares import VarianceShares
 from tests.compare.made import pretrained, study_of, untrained
@@ -107,3 +107,16 @@ def test_test_images_come_from_the_claims_about_new_images() -> None:
 def _images(found: Sources) -> float | None:
     assert isinstance(found.found, VarianceShares)
     return {s.source: s.variance for s in found.found.shares}.get("test images")
+
+
+def test_arms_that_share_pretrainings_are_named() -> None:
+    study = two_by_two()
+    shared = study_of(replace(r, pretrain_key=str(r.pretrain_key)[-1]) for r in study.runs)
+    assert ARMS_SHARE not in _unknown(study)
+    assert ARMS_SHARE in _unknown(shared)
+
+
+def _unknown(study: Study) -> tuple[str, ...]:
+    found = sources(study, 1.0, ()).found
+    assert isinstance(found, VarianceShares)
+    return found.unknown
