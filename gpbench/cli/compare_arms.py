@@ -32,7 +32,10 @@ def named(
     """
     arms = named_arms(texts, known)
     if ablation is None:
-        return Named(candidates=arms, baselines=named_baselines(baseline, known), ablation=None)
+        baselines = named_baselines(baseline, known)
+        if len(baselines) > 1:  # what a glob of `best:` brings in besides is no candidate too
+            baselines = tuple(arm for arm in baselines if arm not in arms) or baselines
+        return Named(candidates=arms, baselines=baselines, ablation=None)
     from gpbench.compare.ablation import ablation_of
 
     full = _full_method(ablation, known)

@@ -164,6 +164,12 @@ def test_csv_can_be_compared_again(gpbench: Command, table: Path, tmp_path: Path
     assert again["data_hash"] == first["data_hash"]
 
 
+def test_the_best_of_all_others(gpbench: Command, table: Path) -> None:
+    said = gpbench("compare", "old", "--table", table, "--baseline", "best:*", "--format", "json")
+    assert said.document["baselines"] == ["imagenet", "new[a=1,b=2]"]
+    assert [contrast["candidate"] for contrast in said.document["contrasts"]] == ["old"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
