@@ -207,7 +207,11 @@ def _p_floor(datasets: int, contrasts: int) -> tuple[float | None, str | None]:
     if smallest * contrasts < ALPHA:
         return smallest, None
     enough = next(n for n in itertools.count(2) if floor(n) * contrasts < ALPHA)
-    over = f", {min(1.0, smallest * contrasts):.3g} after Holm over {contrasts}" if contrasts > 1 else ""
+    over = (
+        f", {min(1.0, smallest * contrasts):.3g} after Holm over {contrasts}"
+        if contrasts > 1
+        else ""
+    )
     return smallest, (
         f"with {datasets} datasets their p is at least {smallest:.3g}{over}, and {enough} could "
         f"bring it below {ALPHA:g}; verdicts go by t tests, which have no such limit"
