@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,13 +14,15 @@ from gpbench.cli.dataset_prepare import prepare
 from gpbench.cli.dataset_preview import preview
 from gpbench.cli.listing import parameters, print_item, print_plugins, summary
 from gpbench.cli.named_dataset import Selector
+from gpbench.cli.new_package import Output, write_package
 
 if TYPE_CHECKING:
     from gpbench.api import Dataset
     from gpbench.core.plan import JsonObject
 
 app = typer.Typer(
-    no_args_is_help=True, help="List, show, prepare, check and preview downstream datasets."
+    no_args_is_help=True,
+    help="List, show, prepare, check and preview downstream datasets; begin your own.",
 )
 
 
@@ -62,6 +65,18 @@ def show(
     if params is not None:
         item["parameters"] = parameters(params)
     print_item("gpbench.datasets/1", item, format_)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="What the dataset is to be called: my-own.")],
+    output: Output = Path(),
+    verbose: options.Verbose = 0,
+    debug: options.Debug = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Write a package with a dataset of your own that works as it is, gpbench-NAME."""
+    write_package("datasets", name, output)
 
 
 def _facts(dataset: Dataset) -> JsonObject:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gpbench.cli import options
 from gpbench.cli.listing import parameters, print_item, print_plugins, summary
+from gpbench.cli.new_package import Output, write_package
 
 if TYPE_CHECKING:
     from gpbench.api import Phase, Strategy
     from gpbench.core.plan import JsonObject
 
-app = typer.Typer(no_args_is_help=True, help="List and show pre-training strategies.")
+app = typer.Typer(
+    no_args_is_help=True, help="List and show pre-training strategies; begin one of your own."
+)
 
 
 @app.command("list")
@@ -43,6 +47,18 @@ def show(
 
     strategy = registry.load("strategies", name)
     print_item("gpbench.strategies/1", _facts(name, strategy), format_)
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="What the strategy is to be called: my-own.")],
+    output: Output = Path(),
+    verbose: options.Verbose = 0,
+    debug: options.Debug = False,
+    no_color: options.NoColor = False,
+) -> None:
+    """Write a package with a strategy of your own that works as it is, gpbench-NAME."""
+    write_package("strategies", name, output)
 
 
 def _facts(name: str, strategy: Strategy) -> JsonObject:
