@@ -27,7 +27,7 @@ demo: $(READY)
 	@$(BIN)/gpbench demo
 
 test: lint
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 2 --no-loadscope-reorder
 
 test-fast: $(READY)
 	@$(BIN)/python -m pytest -m "not slow"

@@ -40,18 +40,28 @@ settings.load_profile("gpbench")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run the slow tests last, so that what breaks quickly is seen quickly.
 
-    Of several processes one runs all tests that start Ray, as two clusters would be in each other's
-    way; it begins with them, as they take half of the time. The others share out the other files.
+    One of several processes begins with the tests that start Ray: they take half of the time.
     """
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     if hasattr(config, "workerinput"):
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(_group(item)))
-        items.sort(key=lambda item: _group(item) != RAY)
+        items.sort(key=lambda item: _share(item.nodeid) != RAY)
 
 
-def _group(item: pytest.Item) -> str:
-    return RAY if item.path.name.startswith(STARTING_RAY) else str(item.path)
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Share out whole files; all that start Ray run in one process, or clusters would compete."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist is untyped
+        def _split_scope(self, nodeid: str) -> str:
+            return _share(nodeid)
+
+    return ByFile(config, log)
+
+
+def _share(nodeid: str) -> str:
+    file = nodeid.partition("::")[0]
+    return RAY if Path(file).name.startswith(STARTING_RAY) else file
 
 
 def samples_folder(variable: str | None) -> Path:
