@@ -52,6 +52,9 @@ class Listed:
     """The file of a built-in plugin, else `distribution: module`."""
     module: str
     attribute: str
+    distribution: str | None = None
+    """What a plugin that is not built in was installed with; None: built in."""
+    distribution_version: str | None = None
 
 
 def listed(kind: Kind) -> tuple[Listed, ...]:
@@ -83,8 +86,8 @@ def load(kind: Kind, name: str) -> Any:
     found = index[name]
     try:
         plugin = getattr(importlib.import_module(found.module), found.attribute)
-    except Exception as error:  # a plugin may raise anything: wrapped, with its traceback
-        reason = f"{type(error).__name__}: {error}"
+    except (Exception, SystemExit) as error:  # it may raise anything: wrapped, with its traceback
+        reason = " ".join(f"{type(error).__name__}: {error}".split())  # one line, as any message
         raise PluginLoadError(SINGULAR[kind], name, found.where, reason) from error
     _check(kind, name, plugin)
     return plugin
@@ -124,9 +127,11 @@ def _built_in(kind: Kind) -> Iterator[Listed]:
 def _third_party(kind: Kind) -> Iterator[Listed]:
     for entry in importlib.metadata.entry_points(group=f"gpbench.{kind}"):
         source = _module_file(entry.module)
-        where = f"{entry.dist.name}: {entry.value}" if entry.dist else entry.value
+        name, version = (entry.dist.name, entry.dist.version) if entry.dist else (None, None)
+        where = f"{name}: {entry.value}" if name else entry.value
         summary = _summary(source) if source else f"cannot be found: {entry.module}"
-        yield Listed(entry.name, summary, where, entry.module, entry.attr or _ATTRIBUTE)
+        attribute = entry.attr or _ATTRIBUTE
+        yield Listed(entry.name, summary, where, entry.module, attribute, name, version)
 
 
 def _locations(package: str) -> list[Path]:

@@ -43,21 +43,33 @@ def print_item(schema: str, item: JsonObject, format_: DataFormat) -> None:
 
 
 def print_plugins(kind: Kind, format_: DataFormat, *, verify: bool) -> None:
-    """Print the plugins of a kind; with `verify` load each, and exit 2 where one is broken.
+    """Print the plugins of a kind, and what is wrong with those that do not load.
+
+    Those that are not built in are loaded; with `verify` all are, and a broken one exits 2.
 
     Raises:
-        typer.Exit: If a plugin does not load.
+        typer.Exit: If a plugin does not load, with `verify`.
     """
     from gpbench import registry
 
     items: list[JsonObject] = [
-        {"name": found.name, "summary": found.summary, "where": found.where}
+        {
+            "name": found.name,
+            "summary": found.summary,
+            "where": found.where,
+            "distribution": found.distribution,
+            "distribution_version": found.distribution_version,
+            "problem": _problem(kind, found.name) if verify or found.distribution else None,
+        }
         for found in registry.listed(kind)
     ]
     columns = ["name", "summary"]
-    if verify:
-        items = [{**item, "problem": _problem(kind, item["name"])} for item in items]
+    if any(item["distribution"] for item in items):
+        columns.append("distribution")
+    if verify or any(item["problem"] for item in items):
         columns.append("problem")
+    if format_ is DataFormat.table:
+        items = [{**item, "distribution": _distribution(item)} for item in items]
     print_items(f"gpbench.{kind}/1", items, columns, format_)
     if verify and any(item["problem"] for item in items):
         raise typer.Exit(2)
@@ -108,6 +120,13 @@ def dotted(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             flat[prefix + name] = value
     return flat
+
+
+def _distribution(item: JsonObject) -> str | None:
+    """Return name and version of what a plugin was installed with; None: it is built in."""
+    if item["distribution"] is None:
+        return None
+    return f"{item['distribution']} {item['distribution_version']}"
 
 
 def _problem(kind: Kind, name: str) -> str | None:

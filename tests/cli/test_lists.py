@@ -11,6 +11,7 @@ import pytest
 
 from gpbench.cli.listing import dotted, parameters, text
 from tests.cli.conftest import Command
+from tests.plugins import install
 
 JSON_PAGE = Path(__file__).parents[2] / "docs" / "json.md"
 BROKEN = '"""A strategy whose library is not there."""\nimport no_such_library\n'
@@ -80,11 +81,57 @@ def test_all_plugins_of_gpbench_load(kind: str, gpbench: Command) -> None:
 
 
 @pytest.mark.usefixtures("third_party")
-def test_plugin_that_does_not_import_is_still_listed(gpbench: Command) -> None:
+def test_plugin_that_does_not_import_is_listed_with_its_error_and_hides_nothing(
+    gpbench: Command,
+) -> None:
     said = gpbench("strategies", "list", "--format", "json")
-    summaries = {item["name"]: item["summary"] for item in said.document["items"]}
+    items = {item["name"]: item for item in said.document["items"]}
     assert said.code == 0
-    assert summaries["broken"] == "A strategy whose library is not there."
+    assert items["broken"]["summary"] == "A strategy whose library is not there."
+    assert {name for name, item in items.items() if item["problem"]} == {"broken"}
+    assert items["broken"]["problem"] == (
+        "strategy 'broken' (third-party: broken_plugin) cannot be loaded: "
+        "ModuleNotFoundError: No module named 'no_such_library'"
+    )
+    assert {"imagenet", "needy"} <= items.keys()
+
+
+@pytest.mark.usefixtures("third_party")
+def test_what_is_not_built_in_shows_its_distribution_and_version(gpbench: Command) -> None:
+    items = gpbench("strategies", "list", "--format", "json").document["items"]
+    found = {item["name"]: (item["distribution"], item["distribution_version"]) for item in items}
+    assert found["needy"] == ("third-party", "1.0")
+    assert found["imagenet"] == (None, None)
+    table = gpbench("strategies", "list").out
+    assert re.search(r"^needy .* third-party 1\.0 +-$", table, re.MULTILINE)
+    assert re.search(r"^scratch .* +- +-$", table, re.MULTILINE)
+
+
+def test_a_table_of_built_in_plugins_names_no_distribution(gpbench: Command) -> None:
+    assert gpbench("sources", "list").out.splitlines()[0].split() == ["name", "summary"]
+
+
+@pytest.mark.parametrize("kind", ["strategies", "datasets", "sources"])
+@pytest.mark.parametrize(
+    ("source", "error"),
+    [
+        ("raise ValueError('first\\n  second')", "ValueError: first second"),
+        ("raise SystemExit('not a script')", "SystemExit: not a script"),
+        ("def f(:", "SyntaxError: invalid syntax"),
+    ],
+    ids=["lines", "exit", "syntax"],
+)
+def test_whatever_a_module_raises_is_one_line_of_list_and_of_show(
+    kind: str, source: str, error: str, gpbench: Command, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    install(tmp_path, monkeypatch, kind, {"torn": source})
+    said = gpbench(kind, "list", "--format", "json")
+    (problem,) = (item["problem"] for item in said.document["items"] if item["name"] == "torn")
+    assert said.code == 0
+    assert f"cannot be loaded: {error}" in problem
+    shown = gpbench(kind, "show", "torn")
+    assert (shown.code, shown.out, shown.err) == (2, "", f"gpbench: {problem}\n")
 
 
 @pytest.mark.usefixtures("third_party")

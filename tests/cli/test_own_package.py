@@ -114,6 +114,7 @@ def test_a_dataset_works_as_it_is_written(
     write_images(package / "data")
     said = shell(commands(package / "README.md"), package)
     assert re.search("^trees +Trees: images with label maps", said, re.MULTILINE)
+    assert "gpbench-trees 0.1.0\n" in said
     assert "4 passed" in said
     assert "images: 2 train, 1 test" in said
     assert scored(said, "trees") == {"scratch"}
