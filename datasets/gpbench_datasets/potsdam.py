@@ -68,6 +68,7 @@ class Params:
     """The parameters of the selector `potsdam[...]`."""
 
     bands: Bands = "rgb-nir-ndsm"
+    """Which of them are read, in this order."""
     labels: Labels = "full"
     """`eroded`: pixels near a border between classes are ignored, in training and test."""
 

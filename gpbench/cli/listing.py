@@ -83,10 +83,15 @@ def summary(kind: Kind, name: str) -> str:
 
 
 def parameters(params: type, assumed: Sequence[str] = ()) -> list[JsonObject]:
-    """Return the fields of a parameter dataclass; what a paper leaves open is our reading."""
+    """Return the fields of a parameter dataclass; what a paper leaves open is our reading.
+
+    What a field means is the text below it in the source; None where there is none.
+    """
+    from gpbench.core.field_docs import field_docs
     from gpbench.core.params import required_params
 
     hints, required = typing.get_type_hints(params), required_params(params)
+    meanings = field_docs(params)
     notes = dict.fromkeys(assumed, "our reading") | dict.fromkeys(required, "required")
     return [
         {
@@ -94,6 +99,7 @@ def parameters(params: type, assumed: Sequence[str] = ()) -> list[JsonObject]:
             "values": _values(hints[field.name]),
             "default": _default(field),
             "note": notes.get(field.name),
+            "meaning": meanings.get(field.name),
         }
         for field in dataclasses.fields(params)
         if field.init

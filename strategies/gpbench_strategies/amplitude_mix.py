@@ -32,18 +32,17 @@ from gpbench.parts.views import cropped, jittered, standardised
 
 @dataclass(frozen=True)
 class Params:
-    """Whose amplitude an image takes, how much of it, and how often.
-
-    `variant`: `fact` mixes it with another image's by a share uniform in 0..`eta`; `apr-p` takes
-    another image's; `apr-s` that of a second view of the same image, drawn as the first (in the
-    paper by AugMix's operations). `probability`: that an image is changed; a half weighs originals
-    and mixtures as FACT does. `inflate`: as for `imagenet`.
-    """
+    """Whose amplitude an image takes, how much of it, and how often."""
 
     variant: Literal["fact", "apr-p", "apr-s"] = "fact"
+    """`fact` mixes it with another image's; `apr-p` takes another image's; `apr-s` that of a second
+    view of the same image, drawn as the first (in the paper by AugMix's operations)."""
     eta: float = field(default=1.0, metadata=PROBABILITY)
+    """Of `fact`: the other image's share is uniform between 0 and this."""
     probability: float = field(default=0.5, metadata=PROBABILITY)
+    """That an image is changed; a half weighs originals and mixtures as FACT does."""
     inflate: Inflate = "repeat"
+    """What bands other than red, green and blue start from, at transfer."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -29,13 +29,10 @@ from gpbench.parts.views import standard_views
 
 @dataclass(frozen=True)
 class Params:
-    """`gray`: that an image that keeps its channels becomes grey, 0.5 in the reference's variant.
-
-    `inflate`: as for `imagenet`.
-    """
-
     gray: float = field(default=0.0, metadata=PROBABILITY)
+    """That an image that keeps its channels becomes grey, 0.5 in the reference's variant."""
     inflate: Inflate = "repeat"
+    """What bands other than red, green and blue start from, at transfer."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -27,15 +27,14 @@ from gpbench.parts.statistics import uncertain_style
 
 @dataclass(frozen=True)
 class Params:
-    """`stages`: the first so many of the backbone's four; `probability`: drawn for each and step.
-
-    `factor`: of the noise; `inflate`: as for `imagenet`.
-    """
-
     stages: int = field(default=4, metadata=POSITIVE)
+    """The first so many of the backbone's four."""
     probability: float = field(default=0.5, metadata=PROBABILITY)
+    """That a step moves the statistics, drawn for each stage."""
     factor: float = field(default=1.0, metadata=NOT_NEGATIVE)
+    """The noise is multiplied by it."""
     inflate: Inflate = "repeat"
+    """What bands other than red, green and blue start from, at transfer."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

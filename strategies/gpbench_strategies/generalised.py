@@ -31,9 +31,13 @@ class Params:
     """How channels are duplicated, shuffled and standardised: see `gpbench.parts.channels`."""
 
     duplicate: Duplicate = "cyclic"
+    """What lies beyond the third channel: red, green, blue again, or drawn for every image."""
     shuffle: Shuffle = "sample"
+    """One random order of channels per image, one for all images of the step, or none."""
     probability: float = field(default=1.0, metadata=PROBABILITY)
+    """That an image, or with `batch` the step, is shuffled."""
     normalise: Normalise = "before"
+    """By the channel's own mean and deviation, or, after the shuffling, by those of its place."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

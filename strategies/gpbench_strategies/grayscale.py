@@ -25,10 +25,10 @@ from gpbench.parts.views import cropped, jittered, standardised
 
 @dataclass(frozen=True)
 class Params:
-    """`probability`: that an image becomes grey; `inflate`: as for `imagenet`."""
-
     probability: float = field(default=1.0, metadata=PROBABILITY)
+    """That an image becomes grey."""
     inflate: Inflate = "repeat"
+    """What bands other than red, green and blue start from, at transfer."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -11,9 +11,8 @@ from gpbench.parts.classification import Classification
 
 @dataclass(frozen=True)
 class Params:
-    """`inflate`: what bands other than red, green and blue start from, at transfer."""
-
     inflate: Inflate = "repeat"
+    """What bands other than red, green and blue start from, at transfer."""
 
 
 class ImageNet:

@@ -26,16 +26,14 @@ from gpbench.parts.statistics import mixed_style
 
 @dataclass(frozen=True)
 class Params:
-    """`stages`: the first so many of the backbone's four, two in the paper's choice for PACS.
-
-    `probability`: that a step mixes, drawn for each stage; `concentration`: a of Beta(a, a);
-    `inflate`: as for `imagenet`.
-    """
-
     stages: int = field(default=2, metadata=POSITIVE)
+    """The first so many of the backbone's four; two in the paper's choice for PACS."""
     probability: float = field(default=0.5, metadata=PROBABILITY)
+    """That a step mixes, drawn for each stage."""
     concentration: float = field(default=0.1, metadata=POSITIVE)
+    """The a of Beta(a, a), from which the weights of the mixtures are drawn."""
     inflate: Inflate = "repeat"
+    """What bands other than red, green and blue start from, at transfer."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -33,16 +33,15 @@ VIEWS = 3
 
 @dataclass(frozen=True)
 class Params:
-    """`blend` and `keep`: see `gpbench.parts.random_convolution`; the paper's RC_mix keeps none.
-
-    `consistency`: weight of the disagreement of three views, 5 (image) or 10 (mix) in the paper;
-    0: one view, a third of the cost. `inflate`: as for `imagenet`.
-    """
-
     blend: Blend = "image"
+    """The convolved images, or a random mixture of them and the images."""
     keep: float = field(default=0.5, metadata=PROBABILITY)
+    """That the images of a step stay as they are; 0 in the paper's RC_mix."""
     consistency: float = field(default=0.0, metadata=NOT_NEGATIVE)
+    """Weight of the disagreement of three views, 5 (image) or 10 (mix) in the paper; 0: one view,
+    a third of the cost."""
     inflate: Inflate = "repeat"
+    """What bands other than red, green and blue start from, at transfer."""
 
     def __post_init__(self) -> None:
         check_ranges(self)

@@ -20,10 +20,10 @@ from gpbench.parts.views import standard_views
 
 @dataclass(frozen=True)
 class Params:
-    """`rows`: see `gpbench.parts.bands`; `shuffle`: whether every image's bands change places."""
-
     rows: Rows = "sample"
+    """Mixtures of their own for every image, or the same for all images of the step."""
     shuffle: bool = False
+    """Whether every image's bands change places."""
 
 
 class SimulatedBands:

@@ -203,6 +203,8 @@ def test_strategy_shows_phases_and_marks_what_its_paper_leaves_open(gpbench: Com
         "values": "cyclic | random",
         "default": "cyclic",
         "note": "our reading",
+        "meaning": "What lies beyond the third channel: red, green, blue again, or drawn for every "
+        "image.",
     }
 
 
@@ -216,7 +218,7 @@ def test_strategy_with_a_required_parameter_is_shown_without_phases(gpbench: Com
     item = shown(gpbench, "strategies", "needy")
     assert item["phases"] == []
     assert item["parameters"] == [
-        {"name": "share", "values": "float", "default": None, "note": "required"}
+        {"name": "share", "values": "float", "default": None, "note": "required", "meaning": None}
     ]
 
 
@@ -278,6 +280,7 @@ class Params:
 
     count: int
     mode: Literal["a", "b"] = "a"
+    """How it is done."""
     rate: float | None = None
     card: Path = Path("x.yaml")
 
@@ -285,10 +288,10 @@ class Params:
 def test_parameters_show_what_can_be_written() -> None:
     rows = parameters(Params, assumed=("mode",))
     assert [tuple(row.values()) for row in rows] == [
-        ("count", "int", None, "required"),
-        ("mode", "a | b", "a", "our reading"),
-        ("rate", "float | null", None, None),
-        ("card", "Path", "x.yaml", None),
+        ("count", "int", None, "required", None),
+        ("mode", "a | b", "a", "our reading", "How it is done."),
+        ("rate", "float | null", None, None, None),
+        ("card", "Path", "x.yaml", None, None),
     ]
 
 

@@ -69,6 +69,7 @@ def test_a_strategy_shows_one_phase_and_its_parameters(
     (item,) = gpbench("strategies", "show", "phase", "--format", "json").document["items"]
     assert [phase["name"] for phase in item["phases"]] == ["supervised"]
     assert [each["name"] for each in item["parameters"]] == ["most", "inflate"]
+    assert all(each["meaning"] for each in item["parameters"])
 
 
 @pytest.mark.parametrize(
