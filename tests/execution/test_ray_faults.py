@@ -42,7 +42,8 @@ import time
 from pathlib import Path
 
 from gpbench.api import Phase
-from gpbench_strategies.imagenet import Task, ImageNet
+from gpbench.parts.classification import Classification
+from gpbench_strategies.imagenet import ImageNet
 
 
 def note(text):
@@ -50,7 +51,7 @@ def note(text):
         notes.write(f"{{text}} {{os.getpid()}}\\n")
 
 
-class Waiting(Task):
+class Waiting(Classification):
     views_made = 0
 
     def views(self, batch, draws):
@@ -81,7 +82,8 @@ from pathlib import Path
 import numpy as np
 
 from gpbench.api import Phase
-from gpbench_strategies.imagenet import Task, ImageNet
+from gpbench.parts.classification import Classification
+from gpbench_strategies.imagenet import ImageNet
 
 KEPT = []
 
@@ -123,7 +125,7 @@ def note(text):
         notes.write(f"{text} {os.getpid()}\\n")
 
 
-class Faulty(Task):
+class Faulty(Classification):
     views_made = 0
 
     def views(self, batch, draws):
