@@ -44,7 +44,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
     if hasattr(config, "workerinput"):
-        items.sort(key=lambda item: _share(item.nodeid) != RAY)
+        items.sort(key=lambda item: share(item.nodeid) != RAY)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -54,12 +54,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist is untyped
         def _split_scope(self, nodeid: str) -> str:
-            return _share(nodeid)
+            return share(nodeid)
 
     return ByFile(config, log)
 
 
-def _share(nodeid: str) -> str:
+def share(nodeid: str) -> str:
+    """Return what is run in one process: the test's file, or all tests that start Ray."""
     file = nodeid.partition("::")[0]
     return RAY if Path(file).name.startswith(STARTING_RAY) else file
 

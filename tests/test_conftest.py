@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from _pytest.outcomes import Failed, Skipped
 
-from tests.conftest import samples_folder, system_program
+from tests.conftest import RAY, samples_folder, share, system_program
 
 
 def test_connection_to_another_machine_is_refused() -> None:
@@ -45,5 +45,13 @@ def test_missing_program_fails_in_ci() -> None:
 
 
 def test_slow_tests_run_last(request: pytest.FixtureRequest) -> None:
-    slow = [item.get_closest_marker("slow") is not None for item in request.session.items]
+    first = RAY if hasattr(request.config, "workerinput") else ""  # one process begins with these
+    items = [item for item in request.session.items if share(item.nodeid) != first]
+    slow = [item.get_closest_marker("slow") is not None for item in items]
     assert slow == sorted(slow)
+
+
+def test_all_that_starts_ray_is_one_share_and_every_other_file_its_own() -> None:
+    assert share("tests/execution/test_ray_faults.py::test_one[a::b]") == RAY
+    assert share("tests/execution/test_interruption.py::test_one") == RAY
+    assert share("tests/stats/test_arrays.py::test_one[ray]") == "tests/stats/test_arrays.py"
