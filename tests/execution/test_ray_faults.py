@@ -337,7 +337,7 @@ def test_sigterm_to_more_than_the_driver_is_the_drivers_to_answer(
         assert [line.split()[0] for line in said.err.splitlines()] == [
             "starting",
             "stopping:",
-            "0",
+            "Interrupted:",
             "Continue",
         ]
         assert patience.from_start == 0
