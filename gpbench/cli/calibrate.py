@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from gpbench.cli.choices import listed, word
-from gpbench.cli.compare import ONE_THREAD, CorrectionName, LevelName
+from gpbench.cli import compare_options as options
 from gpbench.cli.compare_arms import named
 from gpbench.cli.compared import compared_study, write_report
 from gpbench.cli.options import (
@@ -48,31 +47,11 @@ DESIGN = {**COUNTS, "--sd-pre": 1.0, "--sd-ft": 1.0}
 
 @app.command()
 def calibrate(
-    arms: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[ARM]...", help="Candidates, as of `compare`.", show_default=False),
-    ] = None,
-    baseline: Annotated[
-        str | None, typer.Option(help="As of `compare`. Default: imagenet.", show_default=False)
-    ] = None,
-    metric: Annotated[
-        str | None, typer.Option(help="As of `compare`. Default: mIoU.", show_default=False)
-    ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            help="Only datasets scored by this protocol. Default: all.", show_default=False
-        ),
-    ] = None,
-    level: Annotated[
-        LevelName | None,
-        typer.Option(
-            parser=word(LevelName),
-            metavar=listed(LevelName),
-            help="As of `compare`.",
-            show_default=False,
-        ),
-    ] = None,
+    arms: options.Arms = None,
+    baseline: options.Baseline = None,
+    metric: options.MetricName = None,
+    protocol: options.Protocol = None,
+    level: options.Level = None,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -82,24 +61,15 @@ def calibrate(
         ),
     ] = None,
     alpha: Annotated[float, typer.Option(help="Chance of a false claim that is promised.")] = 0.05,
-    correction: Annotated[
-        CorrectionName | None,
-        typer.Option(
-            parser=word(CorrectionName),
-            metavar=listed(CorrectionName),
-            help="As of `compare`; max-t takes ten times as long. Default: holm; max-t for best:.",
-            show_default=False,
-        ),
-    ] = None,
+    correction: options.Correction = None,
     experiment: ExperimentName = None,
-    table: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.csv", help="Calibrate on this table, as of `compare`."),
-    ] = None,
+    table: options.Table = None,
     draws: Annotated[
         int,
         typer.Option(
-            min=1, help="Experiments to simulate, and the most splits of an arm's own runs."
+            min=1,
+            help="Experiments to simulate, and the most splits of an arm's own runs; with max-t "
+            "each takes ten times as long.",
         ),
     ] = 1_000,
     rng_seed: Annotated[
@@ -167,10 +137,7 @@ def calibrate(
         ),
     ] = None,
     format_: Format = DataFormat.table,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Write the report here, not to stdout.", show_default=False),
-    ] = None,
+    output: options.Output = None,
     workdir: Workdir = None,
     db: Db = None,
     verbose: Verbose = 0,
@@ -181,7 +148,7 @@ def calibrate(
 
     It judges simulated equal arms, and halves of each arm's own runs: see docs/calibrate.md.
     """
-    os.environ.setdefault(*ONE_THREAD)  # before numpy is loaded
+    os.environ.setdefault(*options.ONE_THREAD)  # before numpy is loaded
     from gpbench.compare.calibrate import calibrate_design, calibrate_study
     from gpbench.compare.comparison import Request
     from gpbench.compare.equal_arms import Sds, made_design

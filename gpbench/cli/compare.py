@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from gpbench.cli import compare_options as options
 from gpbench.cli.choices import listed, word
 from gpbench.cli.compare_arms import named
 from gpbench.cli.compare_require import unmet
@@ -28,24 +29,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-ONE_THREAD = ("OPENBLAS_NUM_THREADS", "1")
-"""The resampling's matrix products are small: on a busy machine a second thread is waited for, and
-makes them five times slower."""
-
 NOT_MET = 4
 """Exit code of `--require`."""
-
-
-class LevelName(enum.StrEnum):
-    strategy = "strategy"
-    checkpoint = "checkpoint"
-
-
-class CorrectionName(enum.StrEnum):
-    holm = "holm"
-    max_t = "max-t"
-    bh = "bh"
-    none = "none"
 
 
 class ReportFormat(enum.StrEnum):
@@ -65,46 +50,11 @@ class Requirement(enum.StrEnum):
 
 @app.command()
 def compare(
-    arms: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[ARM]...",
-            help="Candidates; commas and globs work. Default: every arm but the baseline.",
-            show_default=False,
-        ),
-    ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            help="The arm to compare with. best:ARM,ARM (globs work): the best of several, its "
-            "choice corrected for. Default: imagenet.",
-            show_default=False,
-        ),
-    ] = None,
-    metric: Annotated[
-        str | None,
-        typer.Option(
-            help="mIoU or mF1, for all datasets; of a table, the rows of this metric. "
-            "Default: mIoU.",
-            show_default=False,
-        ),
-    ] = None,
-    protocol: Annotated[
-        str | None,
-        typer.Option(
-            help="Only datasets scored by this protocol. Default: all.", show_default=False
-        ),
-    ] = None,
-    level: Annotated[
-        LevelName | None,
-        typer.Option(
-            parser=word(LevelName),
-            metavar=listed(LevelName),
-            help="Whether the claim is about strategies or about these pre-trained models. "
-            "Default: strategies, where the design reaches that level.",
-            show_default=False,
-        ),
-    ] = None,
+    arms: options.Arms = None,
+    baseline: options.Baseline = None,
+    metric: options.MetricName = None,
+    protocol: options.Protocol = None,
+    level: options.Level = None,
     margin: Annotated[
         float | None,
         typer.Option(
@@ -115,26 +65,9 @@ def compare(
         ),
     ] = None,
     alpha: Annotated[float, typer.Option(help="Chance of a false claim.")] = 0.05,
-    correction: Annotated[
-        CorrectionName | None,
-        typer.Option(
-            parser=word(CorrectionName),
-            metavar=listed(CorrectionName),
-            help="How p-values are adjusted for several tests. Default: holm; max-t for best:.",
-            show_default=False,
-        ),
-    ] = None,
+    correction: options.Correction = None,
     experiment: ExperimentName = None,
-    table: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE.csv",
-            help="Compare this table instead: strategy, backbone, dataset, seed, value; optional "
-            "pretrain_seed, pretrain_key, label_fraction, metric, protocol, status. Tables of "
-            "GEO-Bench-2 and evaluma are read as they are.",
-            show_default=False,
-        ),
-    ] = None,
+    table: options.Table = None,
     plan: Annotated[
         bool,
         typer.Option("--plan", help="Show how many pre-trainings or datasets would be enough."),
@@ -171,10 +104,7 @@ def compare(
             help="csv: the raw values; geobench2, evaluma: for these tools.",
         ),
     ] = ReportFormat.table,
-    output: Annotated[
-        Path | None,
-        typer.Option(help="Write the report here, not to stdout.", show_default=False),
-    ] = None,
+    output: options.Output = None,
     require: Annotated[
         Requirement | None,
         typer.Option(
@@ -195,7 +125,7 @@ def compare(
 
     -v shows every number; docs/statistics.md says what each means and when to believe it.
     """
-    os.environ.setdefault(*ONE_THREAD)  # before numpy is loaded
+    os.environ.setdefault(*options.ONE_THREAD)  # before numpy is loaded
     from gpbench.compare.compare import compare as compared
     from gpbench.compare.comparison import Request
 

@@ -13,6 +13,9 @@ from gpbench.reports.summary import Remarks, summary
 
 _LIST = re.compile(r"^(\d{0,9})([-+.)])(?=\s)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|~#&!$])")
+_LINK = re.compile(r"(?<=\bwww)\.|:(?=//)", re.IGNORECASE)
+_MENTION = re.compile(r"@(?=\w)")
+"""GitHub makes a link of a bare address, and tells a person who is named so."""
 
 
 def comparison_markdown(comparison: Comparison) -> str:
@@ -53,7 +56,8 @@ def _block(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", clean(text))
+    shown = _LINK.sub(r"\\\g<0>", _SPECIAL.sub(r"\\\1", clean(text)))
+    return _MENTION.sub("@<!-- -->", shown)
 
 
 def _table(sheet: Sheet) -> Iterator[str]:
